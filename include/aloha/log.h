@@ -1,0 +1,62 @@
+/* log: one line an event, in logfmt. An event is a stable name in the past tense and typed fields,
+ * never a sentence: people build alerts on them.
+ *
+ *   log_info("peer_joined", log_text("room", id), log_uint("peers", 3));
+ *   ts=2026-03-01T10:15:02.114Z level=info event=peer_joined room="tea" peers=3
+ *
+ * Lines are at most LOG_LINE_SIZE_MAX bytes; bytes outside 0x20..0x7e, quotes and backslashes in
+ * texts are escaped here and nowhere else. At most LOG_LINES_PER_S lines a second are written, the
+ * rest is counted and reported by one `log_dropped` line. Tokens, SDP, addresses and room names
+ * stay out of the info level. */
+#ifndef ALOHA_LOG_H
+#define ALOHA_LOG_H
+
+#include "aloha/str.h"
+
+enum { LOG_LINE_SIZE_MAX = 1024, LOG_LINES_PER_S = 100 };
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+struct log_field {
+    const char *name;
+    enum { LOG_FIELD_TEXT, LOG_FIELD_UINT } type;
+    struct str text;
+    uint64_t uint;
+};
+
+/* Where lines go and what time it is; all functions get `ctx`. */
+struct log_sink {
+    void *ctx;
+    uint64_t (*wall_ms)(void *ctx);                          /* milliseconds since 1970, UTC */
+    bool (*write)(void *ctx, const char *line, size_t size); /* must not block; false: dropped */
+};
+
+/* Starts logging at `level`; copies the sink. Before that, and with a NULL sink, lines go nowhere.
+ */
+void log_init(const struct log_sink *sink, enum log_level level);
+void log_set_level(enum log_level level);
+bool log_level_is_on(enum log_level level);
+uint64_t log_dropped_count(void); /* lines that the rate or a full pipe has cost since the start */
+
+/* The level of that name ("error", "warning", "info", "debug").
+ *   returns   false when there is none; *out stays as it was. */
+MUST_USE bool log_level_of(struct str name, enum log_level *out);
+
+struct log_field log_text(const char *name, const char *text); /* borrows until the call returns */
+struct log_field log_str(const char *name, struct str text);
+struct log_field log_uint(const char *name, uint64_t value);
+
+void log_event(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count);
+
+/* clang-format off */
+#define LOG_FIELDS(...) \
+    (const struct log_field[]){__VA_ARGS__}, \
+    sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field)
+#define log_error(event, ...)   log_event(LOG_LEVEL_ERROR, event, LOG_FIELDS(__VA_ARGS__))
+#define log_warning(event, ...) log_event(LOG_LEVEL_WARNING, event, LOG_FIELDS(__VA_ARGS__))
+#define log_info(event, ...)    log_event(LOG_LEVEL_INFO, event, LOG_FIELDS(__VA_ARGS__))
+#define log_debug(event, ...)   log_event(LOG_LEVEL_DEBUG, event, LOG_FIELDS(__VA_ARGS__))
+/* clang-format on */
+
+#endif

@@ -1,0 +1,14 @@
+/* utf8: RFC 3629. */
+#ifndef ALOHA_UTF8_H
+#define ALOHA_UTF8_H
+
+#include "aloha/str.h"
+
+/* True when every byte belongs to a well-formed sequence: no overlong form, no surrogate, nothing
+ * above U+10FFFF (RFC 3629 section 4). Plain ASCII is passed eight bytes at a time. */
+bool utf8_is_valid(struct str text);
+
+/* Takes one scalar value off the front of *text, which must be valid and not empty. */
+uint32_t utf8_take(struct str *text);
+
+#endif
