@@ -1,0 +1,54 @@
+/* json: finds its way through JSON text without building anything (RFC 8259).
+ *
+ * The relay path needs one answer: where in the bytes does each member of the envelope begin and
+ * end, and is all of it one valid value? So a Signal is relayed by copying the bytes of its
+ * `message`. jansson reads and writes the strings that the hub itself looks at. */
+#ifndef ALOHA_JSON_H
+#define ALOHA_JSON_H
+
+#include "aloha/str.h"
+
+enum {
+    JSON_DEPTH_MAX = 16,    /* nested arrays and objects, over all */
+    JSON_MEMBERS_MAX = 512, /* members of objects plus elements of arrays, over all */
+};
+
+enum json_kind {
+    JSON_KIND_OBJECT,
+    JSON_KIND_ARRAY,
+    JSON_KIND_STRING,
+    JSON_KIND_NUMBER,
+    JSON_KIND_TRUE,
+    JSON_KIND_FALSE,
+    JSON_KIND_NULL,
+};
+
+/* One member of the outermost object; both parts point into the scanned text. */
+struct json_member {
+    struct str name; /* as spelled between the quotes, escapes and all */
+    struct str value;
+    enum json_kind kind;
+};
+
+/* Called for each member of the outermost object, in order.
+ *   returns   false to stop the scan; json_scan_object() then returns false. */
+typedef bool json_member_fn(void *ctx, const struct json_member *member);
+
+/* True when text is exactly one JSON object, with white space around it at most, within the limits
+ * above. text must be valid UTF-8. Numbers are judged by the grammar, whatever their size; escaped
+ * surrogates need not pair and \u0000 is allowed, as RFC 8259 section 7 has it. */
+MUST_USE bool json_scan_object(struct str text, json_member_fn *on_member, void *ctx);
+
+/* True when text is exactly one JSON value of any type under the same rules. */
+MUST_USE bool json_scan_value(struct str text);
+
+/* Writes what the JSON string `text` (with its quotes) spells into `out`.
+ *   returns   its size, or -1: more than `capacity` bytes, \u0000, an unpaired surrogate, no
+ * memory. The bytes are valid UTF-8 and are not terminated. */
+MUST_USE long json_string_read(struct str text, char *out, size_t capacity);
+
+/* Writes `text` (valid UTF-8) as a JSON string with its quotes into `out`.
+ *   returns   its size, or -1 when it does not fit or there is no memory. */
+MUST_USE long json_string_write(struct str text, char *out, size_t capacity);
+
+#endif

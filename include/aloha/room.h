@@ -1,0 +1,54 @@
+/* room: who is where. Rooms come into being with their first peer and go with their last.
+ * A seat is a peer's place: it has the peerId, and it may outlive the connection that sits in it.
+ * Nothing here tells anybody anything: announcing is the hub's work. */
+#ifndef ALOHA_ROOM_H
+#define ALOHA_ROOM_H
+
+#include "aloha/err.h"
+#include "aloha/limits.h"
+#include "aloha/message.h"
+#include "aloha/siphash.h"
+
+typedef uint64_t conn_id; /* a WebSocket; 0 is none */
+
+struct room;
+
+struct seat {
+    struct room *room;
+    struct seat *prev, *next; /* in the order of joining (utlist: prev of the first is the last) */
+    conn_id conn;             /* who sits here */
+    char peer_id[PEER_ID_SIZE + 1];
+    struct str name_json; /* the name as a JSON string with quotes; empty when none was given */
+    char name_bytes[];    /* what name_json points into */
+};
+
+struct rooms;
+
+/* limits is borrowed for life. Returns NULL when there is no memory. */
+struct rooms *rooms_new(const struct limits *limits, struct siphash_key key);
+void rooms_free(struct rooms *rooms); /* with all rooms and seats in it */
+
+/* Gives a peer a seat in the room of that id, which is made if need be.
+ *   room_id    valid (room_id_is_valid).
+ *   peer_id    PEER_ID_SIZE characters, new to this server.
+ *   name_json  a JSON string, or empty; copied.
+ *   returns    OK, ERR_ROOM_FULL, ERR_HUB_FULL (no more rooms) or ERR_NO_MEMORY; on error all is as
+ *              it was.
+ *   lifetime   *out belongs to the room and is valid until rooms_leave(). */
+MUST_USE enum err rooms_join(struct rooms *rooms, struct str room_id, const char *peer_id,
+                             struct str name_json, conn_id conn, struct seat **out);
+
+/* Frees the seat, and the room with its last one. */
+void rooms_leave(struct rooms *rooms, struct seat *seat);
+
+/* The first seat of the room that this seat is in; go on with ->next until NULL. */
+struct seat *room_first_seat(const struct seat *seat);
+
+/* The seat of that peerId in the same room as `of`, which may be `of` itself; NULL when none. */
+struct seat *room_find_seat(const struct seat *of, struct str peer_id);
+
+struct str room_id(const struct seat *seat); /* valid as long as the room */
+size_t room_seat_count(const struct seat *seat);
+size_t rooms_count(const struct rooms *rooms);
+
+#endif

@@ -1,0 +1,249 @@
+#include "aloha/json.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* Where the scan is. It walks forward only and looks at each byte once. */
+struct scan {
+    const char *at, *end;
+    unsigned depth;
+    unsigned members;
+};
+
+/* Bytes that go by in a string: all but the quote, the backslash and the control characters. */
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+static void skip_space(struct scan *scan)
+{
+    while (scan->at < scan->end &&
+           (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
+        scan->at++;
+}
+
+static bool take(struct scan *scan, char c)
+{
+    if (scan->at == scan->end || *scan->at != c)
+        return false;
+    scan->at++;
+    return true;
+}
+
+static bool take_word(struct scan *scan, struct str word)
+{
+    if ((size_t)(scan->end - scan->at) < word.size || memcmp(scan->at, word.text, word.size) != 0)
+        return false;
+    scan->at += word.size;
+    return true;
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static bool scan_escape(struct scan *scan)
+{
+    if (scan->at == scan->end)
+        return false;
+    char c = *scan->at++;
+    if (c != 'u')
+        return c != '\0' && strchr("\"\\/bfnrt", c) != NULL;
+    for (int i = 0; i < 4; i++, scan->at++)
+        if (scan->at == scan->end || !is_hex(*scan->at))
+            return false;
+    return true;
+}
+
+static bool scan_string(struct scan *scan)
+{
+    if (!take(scan, '"'))
+        return false;
+    for (;;) {
+        while (scan->at < scan->end && is_plain(*scan->at))
+            scan->at++;
+        if (take(scan, '"'))
+            return true;
+        if (!take(scan, '\\') || !scan_escape(scan))
+            return false;
+    }
+}
+
+static bool scan_digits(struct scan *scan)
+{
+    const char *start = scan->at;
+    while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9')
+        scan->at++;
+    return scan->at > start;
+}
+
+static bool scan_number(struct scan *scan)
+{
+    take(scan, '-');
+    if (!take(scan, '0') && !scan_digits(scan))
+        return false;
+    if (take(scan, '.') && !scan_digits(scan))
+        return false;
+    if (scan->at < scan->end && (*scan->at == 'e' || *scan->at == 'E')) {
+        scan->at++;
+        if (!take(scan, '+'))
+            take(scan, '-');
+        return scan_digits(scan);
+    }
+    return true;
+}
+
+static bool scan_value(struct scan *scan, enum json_kind *kind);
+
+static bool scan_array(struct scan *scan)
+{
+    skip_space(scan);
+    if (take(scan, ']'))
+        return true;
+    do {
+        enum json_kind kind;
+        if (++scan->members > JSON_MEMBERS_MAX)
+            return false;
+        skip_space(scan);
+        if (!scan_value(scan, &kind))
+            return false;
+        skip_space(scan);
+    } while (take(scan, ','));
+    return take(scan, ']');
+}
+
+/* One `"name": value`, with the white space around it. */
+static bool scan_member(struct scan *scan, struct json_member *member)
+{
+    if (++scan->members > JSON_MEMBERS_MAX)
+        return false;
+    skip_space(scan);
+    const char *name = scan->at;
+    if (!scan_string(scan))
+        return false;
+    member->name = (struct str){name + 1, (size_t)(scan->at - name) - 2};
+    skip_space(scan);
+    if (!take(scan, ':'))
+        return false;
+    skip_space(scan);
+    const char *value = scan->at;
+    if (!scan_value(scan, &member->kind))
+        return false;
+    member->value = (struct str){value, (size_t)(scan->at - value)};
+    skip_space(scan);
+    return true;
+}
+
+/* The members behind the opening brace. on_member is NULL below the outermost object. */
+static bool scan_members(struct scan *scan, json_member_fn *on_member, void *ctx)
+{
+    skip_space(scan);
+    if (take(scan, '}'))
+        return true;
+    do {
+        struct json_member member;
+        if (!scan_member(scan, &member) || (on_member && !on_member(ctx, &member)))
+            return false;
+    } while (take(scan, ','));
+    return take(scan, '}');
+}
+
+static bool scan_nested(struct scan *scan, bool object)
+{
+    if (++scan->depth > JSON_DEPTH_MAX)
+        return false;
+    bool valid = object ? scan_members(scan, NULL, NULL) : scan_array(scan);
+    scan->depth--;
+    return valid;
+}
+
+/* Recurses at most JSON_DEPTH_MAX deep. */
+static bool scan_value(struct scan *scan, enum json_kind *kind)
+{
+    if (scan->at == scan->end)
+        return false;
+    switch (*scan->at) {
+    case '{':
+        *kind = JSON_KIND_OBJECT;
+        scan->at++;
+        return scan_nested(scan, true);
+    case '[':
+        *kind = JSON_KIND_ARRAY;
+        scan->at++;
+        return scan_nested(scan, false);
+    case '"':
+        *kind = JSON_KIND_STRING;
+        return scan_string(scan);
+    case 't':
+        *kind = JSON_KIND_TRUE;
+        return take_word(scan, STR("true"));
+    case 'f':
+        *kind = JSON_KIND_FALSE;
+        return take_word(scan, STR("false"));
+    case 'n':
+        *kind = JSON_KIND_NULL;
+        return take_word(scan, STR("null"));
+    default:
+        *kind = JSON_KIND_NUMBER;
+        return scan_number(scan);
+    }
+}
+
+bool json_scan_object(struct str text, json_member_fn *on_member, void *ctx)
+{
+    struct scan scan = {.at = text.text, .end = text.text + text.size, .depth = 1};
+
+    skip_space(&scan);
+    if (!take(&scan, '{') || !scan_members(&scan, on_member, ctx))
+        return false;
+    skip_space(&scan);
+    return scan.at == scan.end;
+}
+
+bool json_scan_value(struct str text)
+{
+    struct scan scan = {.at = text.text, .end = text.text + text.size};
+    enum json_kind kind;
+
+    skip_space(&scan);
+    if (!scan_value(&scan, &kind))
+        return false;
+    skip_space(&scan);
+    return scan.at == scan.end;
+}
+
+static long copy(struct str bytes, char *out, size_t capacity)
+{
+    if (bytes.size > capacity)
+        return -1;
+    memcpy(out, bytes.text, bytes.size);
+    return (long)bytes.size;
+}
+
+long json_string_read(struct str text, char *out, size_t capacity)
+{
+    if (text.size < 2)
+        return -1;
+    if (!memchr(text.text, '\\', text.size)) /* most strings spell what they are */
+        return text.size == 2 ? 0 : copy((struct str){text.text + 1, text.size - 2}, out, capacity);
+
+    json_t *string = json_loadb(text.text, text.size, JSON_DECODE_ANY, NULL);
+    if (!string)
+        return -1;
+    long size =
+        copy((struct str){json_string_value(string), json_string_length(string)}, out, capacity);
+    json_decref(string);
+    return size;
+}
+
+long json_string_write(struct str text, char *out, size_t capacity)
+{
+    json_t *string = json_stringn(text.text ? text.text : "", text.size);
+    if (!string)
+        return -1;
+    size_t size = json_dumpb(string, out, capacity, JSON_ENCODE_ANY);
+    json_decref(string);
+    return size == 0 || size > capacity ? -1 : (long)size;
+}

@@ -1,0 +1,178 @@
+#include "aloha/message.h"
+
+#include "aloha/json.h"
+#include "aloha/utf8.h"
+
+#include <string.h>
+
+enum { TYPE_SIZE_MAX = 32 };
+
+enum member_kind { MEMBER_STRING, MEMBER_ANY };
+
+static const struct {
+    struct str wire_name;
+    enum member_kind kind;
+} member_rows[MEMBER_COUNT] = {
+#define MEMBER_ROW(name, wire, kind) [name] = {{wire, sizeof(wire) - 1}, kind},
+    MEMBER_TABLE(MEMBER_ROW)
+#undef MEMBER_ROW
+};
+
+static const struct {
+    const char *wire_name;
+    unsigned required, optional;
+} message_rows[MESSAGE_TYPE_COUNT] = {
+#define MESSAGE_ROW(name, wire, required, optional) [name] = {wire, required, optional},
+    MESSAGE_TABLE(MESSAGE_ROW)
+#undef MESSAGE_ROW
+};
+
+/* What the scan of the envelope has found so far. */
+struct envelope {
+    struct json_member type;
+    struct json_member members[MEMBER_COUNT];
+};
+
+/* The place for a member of that name; NULL when it is none of ours. */
+static struct json_member *envelope_place(struct envelope *envelope, struct str name)
+{
+    if (str_equal(name, STR("type")))
+        return &envelope->type;
+    for (size_t i = 0; i < MEMBER_COUNT; i++)
+        if (str_equal(name, member_rows[i].wire_name))
+            return &envelope->members[i];
+    return NULL;
+}
+
+/* A name spelled with escapes ("t\u0079pe") is the same name: RFC 8259 section 8.3. What cannot be
+ * read, or is longer than `out`, is none of ours and comes back empty. */
+static struct str unescape_name(struct str name, char *out, size_t capacity)
+{
+    struct str quoted = {name.text - 1,
+                         name.size + 2}; /* the quotes stand just outside the slice */
+    long size = name.size > 6 * capacity ? -1 : json_string_read(quoted, out, capacity);
+    return (struct str){out, size < 0 ? 0 : (size_t)size};
+}
+
+static bool on_member(void *ctx, const struct json_member *member)
+{
+    char unescaped[64];
+    struct str name = member->name;
+
+    if (memchr(name.text, '\\', name.size))
+        name = unescape_name(name, unescaped, sizeof unescaped);
+    struct json_member *place = envelope_place(ctx, name);
+    if (!place)
+        return true;
+    if (place->value.text)
+        return false; /* twice the same member */
+    *place = *member;
+    return true;
+}
+
+static enum err find_type(const struct json_member *type, enum message_type *out)
+{
+    char text[TYPE_SIZE_MAX];
+
+    if (!type->value.text || type->kind != JSON_KIND_STRING)
+        return ERR_BAD_MESSAGE;
+    long size = json_string_read(type->value, text, sizeof text);
+    if (size < 0)
+        return ERR_BAD_MESSAGE;
+    for (size_t i = 0; i < MESSAGE_TYPE_COUNT; i++) {
+        if (str_equal((struct str){text, (size_t)size}, str_of(message_rows[i].wire_name))) {
+            *out = (enum message_type)i;
+            return OK;
+        }
+    }
+    return ERR_UNKNOWN_TYPE;
+}
+
+enum err message_decode(struct message *out, struct str text)
+{
+    struct envelope envelope = {0};
+
+    if (!json_scan_object(text, on_member, &envelope))
+        return ERR_BAD_MESSAGE;
+    enum err err = find_type(&envelope.type, &out->type);
+    if (err)
+        return err;
+    for (size_t i = 0; i < MEMBER_COUNT; i++) {
+        const struct json_member *member = &envelope.members[i];
+        bool required = message_rows[out->type].required & HAS(i);
+        bool wanted = required || (message_rows[out->type].optional & HAS(i));
+        bool present = member->value.text != NULL;
+
+        out->members[i] = wanted ? member->value : (struct str){NULL, 0};
+        if (required && !present)
+            return ERR_BAD_MESSAGE;
+        if (wanted && present && member_rows[i].kind == MEMBER_STRING &&
+            member->kind != JSON_KIND_STRING)
+            return ERR_BAD_MESSAGE;
+    }
+    return OK;
+}
+
+const char *message_type_name(enum message_type type)
+{
+    return message_rows[type].wire_name;
+}
+
+bool room_id_is_valid(struct str id)
+{
+    static const char others[] = "._~-";
+
+    if (id.size == 0 || id.size > ROOM_ID_SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < id.size; i++) {
+        char c = id.text[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!letter && !(c >= '0' && c <= '9') && !(c && strchr(others, c)))
+            return false;
+    }
+    return !str_equal(id, STR(".")) && !str_equal(id, STR(".."));
+}
+
+struct range {
+    uint32_t first, last;
+};
+
+static bool is_in(uint32_t scalar, const struct range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (scalar >= ranges[i].first && scalar <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* Controls (general category Cc), line and paragraph separators, what is invisible, and what turns
+ * the direction of the text around it: a name made of these passes for another. */
+static const struct range refused[] = {
+    {0x0000, 0x001f}, {0x007f, 0x009f}, {0x061c, 0x061c}, {0x200b, 0x200f},
+    {0x2028, 0x202e}, {0x2060, 0x2060}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
+};
+
+/* Blocks of marks that stack on the character before them (general category Mn, the common ones).
+ */
+static const struct range combining[] = {
+    {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f},
+    {0x06d6, 0x06dc}, {0x0e31, 0x0e31}, {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1ab0, 0x1aff},
+    {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe20, 0xfe2f},
+};
+
+enum { COMBINING_RUN_MAX = 4 };
+
+bool name_trim_and_check(struct str *name)
+{
+    unsigned scalars = 0, run = 0;
+
+    *name = str_trim(*name);
+    for (struct str rest = *name; rest.size;) {
+        uint32_t scalar = utf8_take(&rest);
+        run = is_in(scalar, combining, ARRAY_SIZE(combining)) ? run + 1 : 0;
+        if (++scalars > NAME_SCALARS_MAX || run > COMBINING_RUN_MAX ||
+            is_in(scalar, refused, ARRAY_SIZE(refused)))
+            return false;
+    }
+    return true;
+}
