@@ -1,0 +1,41 @@
+/* config: everything that can be set, as one table. From each row come the flag, the environment
+ * variable, the line of --help and the row of docs/configuration.md; a test compares that page.
+ * A flag beats the environment, the environment beats the default. */
+#ifndef ALOHA_CONFIG_H
+#define ALOHA_CONFIG_H
+
+#include "aloha/buf.h"
+#include "aloha/limits.h"
+#include "aloha/log.h"
+
+struct config {
+    uint32_t port;
+    uint32_t ops_port;
+    const char *bind;   /* points into argv or the environment, as all texts here */
+    const char *assets; /* empty: those in the binary */
+    uint32_t log_level; /* an enum log_level */
+    uint32_t allow_no_origin;
+
+    /* Rates as they are set; config_read() makes limits.* of them. */
+    uint32_t rate_connections, rate_joins, rate_messages, rate_kibibytes;
+    uint32_t join_deadline_s, ping_after_s, gone_after_s;
+    uint32_t message_kibibytes, queue_kibibytes, queues_mebibytes;
+    struct limits limits;
+
+    bool show_help, show_version;
+};
+
+/* Reads the environment and the command line.
+ *   environment  as `environ`; only names that begin with ALOHA_ matter, an unknown one is an
+ * error. problem      on false: one line that says what is wrong with which option, without a line
+ * feed. lifetime     texts in *out point into argv and environment. */
+MUST_USE bool config_read(struct config *out, int argc, char *const argv[],
+                          char *const environment[], char *problem, size_t problem_size);
+
+/* What `aloha --help` shows, at most 80 columns wide. */
+void config_write_help(struct buf *out);
+
+/* docs/configuration.md, whole. */
+void config_write_markdown(struct buf *out);
+
+#endif

@@ -1,0 +1,92 @@
+/* http: what to answer to a request on the public port. Pure: a request goes in, a decision comes
+ * out, and the edge carries it out.
+ * spec: RFC 9110, RFC 9112, RFC 6455 section 4.2.1; SECURITY in docs/security.md. */
+#ifndef ALOHA_HTTP_H
+#define ALOHA_HTTP_H
+
+#include "aloha/asset.h"
+#include "aloha/buf.h"
+
+enum { HTTP_TARGET_SIZE_MAX = 2048, HTTP_HEADERS_SIZE_MAX = 8192, HTTP_HEADERS_MAX = 16 };
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_OTHER_METHOD };
+
+/* A request as the server library has read it. A header that did not come is empty; `*_count` tells
+ * how often it came. */
+struct http_request {
+    enum http_method method;
+    struct str path;     /* percent-decoded once, without the query */
+    struct str version;  /* "HTTP/1.1" */
+    size_t target_size;  /* bytes of path and query */
+    size_t headers_size; /* bytes of all header values that the library knows */
+    struct str host;
+    unsigned host_count;
+    struct str content_length;
+    unsigned content_length_count;
+    bool has_transfer_encoding;
+    struct str accept_encoding;
+    struct str if_none_match;
+    struct str upgrade;
+    struct str origin;
+    unsigned origin_count;
+    struct str websocket_key;
+    struct str websocket_version;
+    struct str websocket_protocols;
+};
+
+/* What belongs to this server rather than to the request. */
+struct http_policy {
+    const struct site *site;
+    bool allow_no_origin; /* a WebSocket without an Origin header: tools and native clients */
+};
+
+enum http_action {
+    HTTP_SHOW_ERROR,  /* the error view with status and words */
+    HTTP_NEW_ROOM,    /* 302 to a fresh room */
+    HTTP_SHOW_ROOM,   /* the room view */
+    HTTP_SHOW_ASSET,  /* the asset in the encoding */
+    HTTP_NOT_CHANGED, /* 304 for the asset */
+    HTTP_WEBSOCKET,   /* 101: let the library shake hands */
+};
+
+struct http_decision {
+    enum http_action action;
+    unsigned status;
+    bool head_only;            /* HEAD: the headers, no body */
+    bool close;                /* the connection ends with this answer */
+    struct str room_id;        /* HTTP_SHOW_ROOM: points into the request's path */
+    const struct asset *asset; /* HTTP_SHOW_ASSET, HTTP_NOT_CHANGED */
+    enum encoding encoding;
+};
+
+/* Decides. Never fails: what is wrong with a request becomes a status. */
+void http_decide(struct http_decision *out, const struct http_policy *policy,
+                 const struct http_request *request);
+
+struct http_header {
+    const char *name; /* lower case, without the colon */
+    const char *value;
+};
+
+/* The headers that every answer carries, 101, 302 and 404 too. */
+extern const struct http_header http_security_headers[];
+extern const size_t http_security_header_count;
+
+/* An answer, ready for the wire but for the security headers and `connection`. */
+struct http_answer {
+    struct http_header headers[HTTP_HEADERS_MAX];
+    size_t header_count;
+    struct str body; /* points into the site, or into `page` */
+    struct buf page; /* a rendered view, and the header values that are made here */
+    char text[192];
+};
+
+/* Writes the answer to a decision (any but HTTP_WEBSOCKET).
+ *   fresh_room  a new room's id, used by HTTP_NEW_ROOM.
+ *   returns     false when there was no memory; out is then empty. http_answer_deinit() either way.
+ */
+MUST_USE bool http_answer_init(struct http_answer *out, const struct http_decision *decision,
+                               const struct site *site, const char *fresh_room);
+void http_answer_deinit(struct http_answer *answer);
+
+#endif

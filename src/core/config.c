@@ -1,0 +1,351 @@
+#include "aloha/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum option_type {
+    OPTION_UINT,   /* decimal digits, from min to max */
+    OPTION_TEXT,   /* anything */
+    OPTION_LEVEL,  /* a log level by name */
+    OPTION_SWITCH, /* yes or no */
+};
+
+struct option {
+    const char *name; /* as in --name; ALOHA_NAME in the environment */
+    enum option_type type;
+    size_t offset; /* of the field in struct config */
+    const char *def;
+    uint32_t min, max;
+    const char *unit; /* what the number counts, for the reader */
+    const char *help;
+};
+
+#define FIELD(member) offsetof(struct config, member)
+
+/* A row without a type of its own opens a group. */
+struct group {
+    const char *title;
+    const struct option *options;
+    size_t count;
+};
+
+/* clang-format off */
+static const struct option serving[] = {
+    {"port", OPTION_UINT, FIELD(port), "3000", 0, 65535, "",
+     "TCP port of the pages and of the WebSocket; 0 takes any free one."},
+    {"bind", OPTION_TEXT, FIELD(bind), "::", 0, 0, "",
+     "Address to listen on. :: is every address of this machine, IPv4 too; 127.0.0.1 is this machine only."},
+    {"ops-port", OPTION_UINT, FIELD(ops_port), "3001", 0, 65535, "",
+     "TCP port for the operator, always on 127.0.0.1: /healthz, /readyz, /metrics. 0 takes any free one."},
+    {"log-level", OPTION_LEVEL, FIELD(log_level), "info", 0, 0, "",
+     "How much to log on standard error: error, warning, info or debug."},
+    {"assets", OPTION_TEXT, FIELD(assets), "", 0, 0, "",
+     "Directory with public/ and views/ to serve instead of what the binary carries, read anew for each request: for work on the page."},
+    {"allow-no-origin", OPTION_SWITCH, FIELD(allow_no_origin), "yes", 0, 0, "",
+     "Whether a WebSocket without an Origin header (a tool, a native client) is let in."},
+};
+
+static const struct option limit_options[] = {
+    {"connections-max", OPTION_UINT, FIELD(limits.connections_max), "10000", 1, 1000000, "connections",
+     "Open connections in all. One more is accepted and closed. Lowered to what the descriptor limit allows."},
+    {"connections-per-address", OPTION_UINT, FIELD(limits.connections_per_address), "100", 0, 1000000, "connections",
+     "Open connections of one IPv4 address or IPv6 /64; 0 for no limit."},
+    {"rate-connections", OPTION_UINT, FIELD(rate_connections), "20", 0, 100000, "a second",
+     "New connections of one address, three times as many at once; 0 for no limit."},
+    {"rate-joins", OPTION_UINT, FIELD(rate_joins), "30", 0, 1000000, "a minute",
+     "JoinRoom messages of one address; 0 for no limit."},
+    {"rate-messages", OPTION_UINT, FIELD(rate_messages), "50", 0, 100000, "a second",
+     "Messages of one connection, six times as many at once; 0 for no limit."},
+    {"rate-bytes", OPTION_UINT, FIELD(rate_kibibytes), "256", 0, 65536, "KiB a second",
+     "Message bytes of one connection, eight times as many at once; 0 for no limit."},
+    {"message-max", OPTION_UINT, FIELD(message_kibibytes), "64", 9, 1024, "KiB",
+     "Size of one message, over all its fragments."},
+    {"queue-max", OPTION_UINT, FIELD(queue_kibibytes), "1024", 64, 65536, "KiB",
+     "What may wait for a connection that does not read; then it is closed (4002)."},
+    {"queues-max", OPTION_UINT, FIELD(queues_mebibytes), "128", 1, 4095, "MiB",
+     "What may wait for all connections together; past it the slow ones are closed."},
+    {"rooms-max", OPTION_UINT, FIELD(limits.rooms_max), "10000", 1, 1000000, "rooms",
+     "Rooms with somebody in them."},
+    {"room-peers-max", OPTION_UINT, FIELD(limits.room_peers_max), "12", 1, 50, "peers",
+     "Peers in one room. Each sends to each other one: a mesh wants small rooms."},
+    {"join-deadline", OPTION_UINT, FIELD(join_deadline_s), "10", 1, 3600, "s",
+     "From the WebSocket's handshake to its first JoinRoom; then it is closed (4000)."},
+    {"ping-after", OPTION_UINT, FIELD(ping_after_s), "20", 1, 3600, "s",
+     "Silence after which a connection is pinged."},
+    {"gone-after", OPTION_UINT, FIELD(gone_after_s), "45", 2, 7200, "s",
+     "Silence after which a connection counts as lost."},
+};
+/* clang-format on */
+
+static const struct group groups[] = {
+    {"Serving", serving, ARRAY_SIZE(serving)},
+    {"Limits", limit_options, ARRAY_SIZE(limit_options)},
+};
+
+enum { NAME_MAX_SIZE = 64 };
+
+/* "room-peers-max" as "ALOHA_ROOM_PEERS_MAX". */
+static void environment_name(const char *name, char out[NAME_MAX_SIZE])
+{
+    size_t size = (size_t)snprintf(out, NAME_MAX_SIZE, "ALOHA_%s", name);
+    for (size_t i = 6; i < size; i++)
+        out[i] = (char)(out[i] == '-' ? '_' : out[i] - 'a' + 'A');
+}
+
+static const struct option *find_option(struct str name)
+{
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
+        for (size_t i = 0; i < groups[g].count; i++)
+            if (str_equal(name, str_of(groups[g].options[i].name)))
+                return &groups[g].options[i];
+    return NULL;
+}
+
+static const struct option *find_environment_option(struct str name)
+{
+    char candidate[NAME_MAX_SIZE];
+
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
+        for (size_t i = 0; i < groups[g].count; i++) {
+            environment_name(groups[g].options[i].name, candidate);
+            if (str_equal(name, str_of(candidate)))
+                return &groups[g].options[i];
+        }
+    }
+    return NULL;
+}
+
+/* What a value of this option looks like, for --help and for complaints. */
+static void describe_values(const struct option *option, char *out, size_t size)
+{
+    switch (option->type) {
+    case OPTION_UINT:
+        snprintf(out, size, "a number from %u to %u", option->min, option->max);
+        break;
+    case OPTION_TEXT:
+        snprintf(out, size, "a text");
+        break;
+    case OPTION_LEVEL:
+        snprintf(out, size, "error, warning, info or debug");
+        break;
+    case OPTION_SWITCH:
+        snprintf(out, size, "yes or no");
+        break;
+    }
+}
+
+static bool store(struct config *config, const struct option *option, const char *value)
+{
+    void *field = (char *)config + option->offset;
+    uint64_t number = 0;
+    enum log_level level;
+
+    switch (option->type) {
+    case OPTION_TEXT:
+        *(const char **)field = value;
+        return true;
+    case OPTION_UINT:
+        if (!str_to_uint(str_of(value), option->max, &number) || number < option->min)
+            return false;
+        break;
+    case OPTION_LEVEL:
+        if (!log_level_of(str_of(value), &level))
+            return false;
+        number = level;
+        break;
+    case OPTION_SWITCH:
+        if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+            return false;
+        number = strcmp(value, "yes") == 0;
+        break;
+    }
+    *(uint32_t *)field = (uint32_t)number;
+    return true;
+}
+
+static bool store_or_complain(struct config *config, const struct option *option, const char *where,
+                              const char *value, char *problem, size_t problem_size)
+{
+    char wanted[64];
+
+    if (store(config, option, value))
+        return true;
+    describe_values(option, wanted, sizeof wanted);
+    snprintf(problem, problem_size, "%s: \"%.40s\" is not %s", where, value, wanted);
+    return false;
+}
+
+static void store_defaults(struct config *config)
+{
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
+        for (size_t i = 0; i < groups[g].count; i++)
+            (void)store(config, &groups[g].options[i], groups[g].options[i].def);
+}
+
+static bool read_environment(struct config *config, char *const environment[], char *problem,
+                             size_t problem_size)
+{
+    for (; environment && *environment; environment++) {
+        struct str value = str_of(*environment);
+        struct str name = str_cut(&value, '=');
+        char where[NAME_MAX_SIZE];
+        if (!str_starts_with(name, STR("ALOHA_")) || !value.text)
+            continue;
+        snprintf(where, sizeof where, "%.*s", (int)name.size, name.text);
+        const struct option *option = find_environment_option(name);
+        if (!option) {
+            snprintf(problem, problem_size, "%s: no such setting; --help lists them", where);
+            return false;
+        }
+        if (!store_or_complain(config, option, where, value.text, problem, problem_size))
+            return false;
+    }
+    return true;
+}
+
+static bool read_flag(struct config *config, int argc, char *const argv[], int *at, char *problem,
+                      size_t problem_size)
+{
+    struct str rest = str_of(argv[*at]);
+    struct str flag = str_cut(&rest, '=');
+    const char *value = rest.text;
+    char where[NAME_MAX_SIZE];
+
+    snprintf(where, sizeof where, "%.*s", (int)flag.size, flag.text);
+    const struct option *option = str_starts_with(flag, STR("--"))
+                                      ? find_option((struct str){flag.text + 2, flag.size - 2})
+                                      : NULL;
+    if (!option) {
+        snprintf(problem, problem_size, "%s: no such option; --help lists them", where);
+        return false;
+    }
+    if (!value && ++*at < argc)
+        value = argv[*at];
+    if (!value) {
+        snprintf(problem, problem_size, "%s: needs a value", where);
+        return false;
+    }
+    return store_or_complain(config, option, where, value, problem, problem_size);
+}
+
+static void derive_limits(struct config *config)
+{
+    struct limits *limits = &config->limits;
+
+    limits->connections =
+        (struct bucket_rate){config->rate_connections * 60, config->rate_connections * 3};
+    limits->joins = (struct bucket_rate){config->rate_joins, config->rate_joins};
+    limits->messages = (struct bucket_rate){config->rate_messages * 60, config->rate_messages * 6};
+    limits->bytes =
+        (struct bucket_rate){config->rate_kibibytes * 1024 * 60, config->rate_kibibytes * 1024 * 8};
+    limits->message_size_max = config->message_kibibytes * 1024;
+    limits->queue_size_max = config->queue_kibibytes * 1024;
+    limits->queues_size_max = config->queues_mebibytes * 1024 * 1024;
+    limits->join_deadline_ms = config->join_deadline_s * 1000;
+    limits->ping_after_ms = config->ping_after_s * 1000;
+    limits->gone_after_ms = config->gone_after_s * 1000;
+}
+
+bool config_read(struct config *out, int argc, char *const argv[], char *const environment[],
+                 char *problem, size_t problem_size)
+{
+    *out = (struct config){0};
+    store_defaults(out);
+    if (!read_environment(out, environment, problem, problem_size))
+        return false;
+    for (int i = 1; i < argc; i++) {
+        struct str flag = str_of(argv[i]);
+        if (str_equal(flag, STR("--help")) || str_equal(flag, STR("-h")))
+            out->show_help = true;
+        else if (str_equal(flag, STR("--version")))
+            out->show_version = true;
+        else if (!read_flag(out, argc, argv, &i, problem, problem_size))
+            return false;
+    }
+    if (out->gone_after_s <= out->ping_after_s) {
+        snprintf(problem, problem_size, "--gone-after: must be longer than --ping-after (%u s)",
+                 out->ping_after_s);
+        return false;
+    }
+    derive_limits(out);
+    return true;
+}
+
+enum { HELP_COLUMNS = 80, HELP_INDENT = 6 };
+
+/* Adds `text` in lines of at most HELP_COLUMNS, each behind HELP_INDENT spaces. */
+static void add_wrapped(struct buf *out, struct str text)
+{
+    size_t column = 0;
+
+    while (text.size) {
+        struct str word = str_cut(&text, ' ');
+        if (column == 0 || column + 1 + word.size > HELP_COLUMNS) {
+            buf_add_format(out, "%s%*s", column ? "\n" : "", HELP_INDENT, "");
+            column = HELP_INDENT;
+        } else {
+            buf_add(out, STR(" "));
+            column++;
+        }
+        buf_add(out, word);
+        column += word.size;
+    }
+    buf_add(out, STR("\n"));
+}
+
+static void add_option_help(struct buf *out, const struct option *option)
+{
+    static const char *const values[] = {
+        [OPTION_UINT] = "NUMBER",
+        [OPTION_TEXT] = "TEXT",
+        [OPTION_LEVEL] = "LEVEL",
+        [OPTION_SWITCH] = "yes|no",
+    };
+
+    buf_add_format(out, "  --%s %s", option->name, values[option->type]);
+    if (option->def[0])
+        buf_add_format(out, "  (%s%s%s)", option->def, option->unit[0] ? " " : "", option->unit);
+    buf_add(out, STR("\n"));
+    add_wrapped(out, str_of(option->help));
+}
+
+void config_write_help(struct buf *out)
+{
+    buf_add(out, STR("aloha - video calls from your own machine: run it, open the address, share "
+                     "the link\n\nUsage: aloha [options]\n"));
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
+        buf_add_format(out, "\n%s:\n", groups[g].title);
+        for (size_t i = 0; i < groups[g].count; i++)
+            add_option_help(out, &groups[g].options[i]);
+    }
+    buf_add(out, STR("\nOthers:\n"
+                     "  --help, -h\n      Shows this.\n"
+                     "  --version\n      Shows the version.\n"
+                     "\nDefaults stand in brackets. Each option can be set in the environment as "
+                     "well:\n--room-peers-max as ALOHA_ROOM_PEERS_MAX.\n"));
+}
+
+void config_write_markdown(struct buf *out)
+{
+    buf_add(out, STR("# Configuration\n\n"
+                     "<!-- Generated from the table in src/core/config.c: "
+                     "build/debug/write_docs configuration > docs/configuration.md -->\n\n"
+                     "Everything has a default that works. A flag beats the environment, the "
+                     "environment beats the\ndefault. An unknown name or a bad value is one line "
+                     "on standard error and exit status 2.\n"));
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
+        buf_add_format(out,
+                       "\n## %s\n\n| flag | environment | default | values | what it does |\n"
+                       "| --- | --- | --- | --- | --- |\n",
+                       groups[g].title);
+        for (size_t i = 0; i < groups[g].count; i++) {
+            const struct option *option = &groups[g].options[i];
+            char name[NAME_MAX_SIZE], wanted[64];
+            environment_name(option->name, name);
+            describe_values(option, wanted, sizeof wanted);
+            buf_add_format(out, "| `--%s` | `%s` | %s%s%s%s%s | %s | %s |\n", option->name, name,
+                           option->def[0] ? "`" : "", option->def, option->def[0] ? "`" : "none",
+                           option->unit[0] ? " " : "", option->unit, wanted, option->help);
+        }
+    }
+}

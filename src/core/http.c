@@ -1,0 +1,323 @@
+#include "aloha/http.h"
+
+#include "aloha/message.h"
+#include "aloha/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+const struct http_header http_security_headers[] = {
+    {"content-security-policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+     "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "
+     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+    {"permissions-policy",
+     "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), autoplay=(self), "
+     "picture-in-picture=(self), screen-wake-lock=(self), speaker-selection=(self), geolocation=(), "
+     "usb=(), serial=(), hid=(), bluetooth=(), midi=(), payment=(), publickey-credentials-get=(), "
+     "browsing-topics=()"},
+    {"x-content-type-options", "nosniff"},
+    {"referrer-policy", "no-referrer"},
+    {"x-frame-options", "DENY"},
+    {"cross-origin-opener-policy", "same-origin"},
+    {"cross-origin-resource-policy", "same-origin"},
+};
+/* clang-format on */
+const size_t http_security_header_count = ARRAY_SIZE(http_security_headers);
+
+/* What the error page says. */
+static const struct words {
+    unsigned status;
+    const char *title, *text;
+} words[] = {
+    {400, "That request makes no sense", "Your browser sent something this server cannot read."},
+    {403, "Not from here", "A call can only be opened from this server's own page."},
+    {404, "Nothing here", "There is no such page. Perhaps the link was cut short on its way."},
+    {405, "Only reading", "This server only answers to GET and HEAD."},
+    {414, "That address is too long", "No room here has a name that long."},
+    {426, "A WebSocket lives here", "This address speaks WebSocket version 13, not pages."},
+    {431, "Too much to read", "The request carries more headers than this server reads."},
+    {505, "Another HTTP, please", "This port speaks HTTP/1.1."},
+    {500, "That was our fault", "The server ran out of something. Please try again in a moment."},
+};
+
+/* ---- the decision ---- */
+
+/* A Host of the form that RFC 9110 section 7.2 asks for: a name, an IPv4 address or a bracketed
+ * IPv6 address, and perhaps a port. */
+static bool host_is_well_formed(struct str host)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    size_t at = 0;
+    uint64_t port;
+
+    if (host.size == 0 || host.size > 255 + 6)
+        return false;
+    if (host.text[0] == '[') {
+        const char *end = memchr(host.text, ']', host.size);
+        if (!end || end == host.text + 1)
+            return false;
+        for (at = 1; host.text + at < end; at++)
+            if (!strchr("0123456789abcdefABCDEF:.", host.text[at]) || !host.text[at])
+                return false;
+        at++;
+    } else {
+        while (at < host.size && host.text[at] && strchr(allowed, host.text[at]))
+            at++;
+        if (at == 0)
+            return false;
+    }
+    if (at == host.size)
+        return true;
+    return host.text[at] == ':' &&
+           str_to_uint((struct str){host.text + at + 1, host.size - at - 1}, 65535, &port);
+}
+
+/* 0, or the status for a request that could be read in more than one way: those are where a proxy
+ * and a server come to different ends (RFC 9112 section 6.3 and 11.2). */
+static unsigned check_framing(const struct http_request *request)
+{
+    uint64_t length = 0;
+
+    if (request->target_size > HTTP_TARGET_SIZE_MAX)
+        return 414;
+    if (request->headers_size > HTTP_HEADERS_SIZE_MAX)
+        return 431;
+    if (request->has_transfer_encoding || request->content_length_count > 1)
+        return 400;
+    if (request->content_length_count == 1 &&
+        !str_to_uint(request->content_length, UINT64_MAX, &length))
+        return 400;
+    if (request->host_count != 1 || !host_is_well_formed(request->host))
+        return 400;
+    if (!str_equal(request->version, STR("HTTP/1.1")) &&
+        !str_equal(request->version, STR("HTTP/1.0")))
+        return 505;
+    if (request->method == HTTP_OTHER_METHOD)
+        return 405;
+    return length ? 400 : 0; /* a body that nobody will read */
+}
+
+/* The page's own origin only: scheme "://" and, byte for byte, the Host (RFC 6454 section 7). */
+static bool origin_is_ours(const struct http_policy *policy, const struct http_request *request)
+{
+    struct str origin = request->origin;
+
+    if (request->origin_count == 0)
+        return policy->allow_no_origin;
+    if (request->origin_count != 1)
+        return false;
+    if (str_starts_with(origin, STR("http://")))
+        origin = (struct str){origin.text + 7, origin.size - 7};
+    else if (str_starts_with(origin, STR("https://")))
+        origin = (struct str){origin.text + 8, origin.size - 8};
+    else
+        return false;
+    return str_equal_nocase(origin, request->host);
+}
+
+/* A client that offers subprotocols must offer ours. */
+static bool offers_our_protocol(struct str offered)
+{
+    if (offered.size == 0)
+        return true;
+    while (offered.size)
+        if (str_equal(str_trim(str_cut(&offered, ',')), STR("aloha.v1")))
+            return true;
+    return false;
+}
+
+static unsigned decide_websocket(const struct http_policy *policy,
+                                 const struct http_request *request)
+{
+    if (request->upgrade.size == 0)
+        return 426;
+    if (!str_equal_nocase(request->upgrade, STR("websocket")) || request->method != HTTP_GET ||
+        !str_equal(request->version, STR("HTTP/1.1")))
+        return 400;
+    if (!str_equal(request->websocket_version, STR("13")))
+        return 426;
+    if (request->websocket_key.size != 24 || !offers_our_protocol(request->websocket_protocols))
+        return 400;
+    if (!origin_is_ours(policy, request))
+        return 403;
+    return 101;
+}
+
+/* RFC 9110 section 13.1.2, weak comparison. */
+static bool matches_tag(struct str if_none_match, struct str tag)
+{
+    while (if_none_match.size) {
+        struct str candidate = str_trim(str_cut(&if_none_match, ','));
+        if (str_equal(candidate, STR("*")))
+            return true;
+        if (str_starts_with(candidate, STR("W/")))
+            candidate = (struct str){candidate.text + 2, candidate.size - 2};
+        if (candidate.size < tag.size + 2 || candidate.text[0] != '"')
+            continue;
+        candidate = (struct str){candidate.text + 1, tag.size};
+        if (str_equal(candidate, tag))
+            return true; /* whatever encoding is named behind the digest: the content is the same */
+    }
+    return false;
+}
+
+/* The asset that a path names: /assets/<tree>/<path>, or one of the two that browsers ask for at
+ * the top on their own. */
+static const struct asset *find_asset(const struct site *site, struct str path)
+{
+    if (str_equal(path, STR("/favicon.ico")) || str_equal(path, STR("/robots.txt")))
+        return site_find(site, (struct str){path.text + 1, path.size - 1});
+    if (!str_starts_with(path, STR("/assets/")))
+        return NULL;
+    path = (struct str){path.text + 8, path.size - 8};
+    return str_equal(str_cut(&path, '/'), site->tree_tag) ? site_find(site, path) : NULL;
+}
+
+static void decide_asset(struct http_decision *out, const struct http_policy *policy,
+                         const struct http_request *request)
+{
+    out->asset = find_asset(policy->site, request->path);
+    if (!out->asset) {
+        out->status = 404;
+        return;
+    }
+    out->encoding = asset_negotiate(out->asset, request->accept_encoding);
+    bool unchanged = matches_tag(request->if_none_match, out->asset->tag);
+    out->action = unchanged ? HTTP_NOT_CHANGED : HTTP_SHOW_ASSET;
+    out->status = unchanged ? 304 : 200;
+}
+
+static void decide_route(struct http_decision *out, const struct http_policy *policy,
+                         const struct http_request *request)
+{
+    struct str path = request->path;
+
+    if (str_equal(path, STR("/"))) {
+        out->action = HTTP_NEW_ROOM;
+        out->status = 302;
+    } else if (str_equal(path, STR("/ws"))) {
+        out->status = decide_websocket(policy, request);
+        out->action = out->status == 101 ? HTTP_WEBSOCKET : HTTP_SHOW_ERROR;
+        out->close = out->status != 101;
+    } else if (str_starts_with(path, STR("/room/"))) {
+        out->room_id = (struct str){path.text + 6, path.size - 6};
+        bool valid = room_id_is_valid(out->room_id);
+        out->action = valid ? HTTP_SHOW_ROOM : HTTP_SHOW_ERROR;
+        out->status = valid ? 200 : 404;
+    } else {
+        decide_asset(out, policy, request);
+    }
+}
+
+void http_decide(struct http_decision *out, const struct http_policy *policy,
+                 const struct http_request *request)
+{
+    *out = (struct http_decision){
+        .action = HTTP_SHOW_ERROR,
+        .head_only = request->method == HTTP_HEAD,
+        .status = check_framing(request),
+    };
+    if (out->status) {
+        out->close = true;
+        return;
+    }
+    if (request->upgrade.size && !str_equal(request->path, STR("/ws"))) {
+        out->status = 400; /* nothing else here can be upgraded, to anything */
+        out->close = true;
+        return;
+    }
+    decide_route(out, policy, request);
+}
+
+/* ---- the answer ---- */
+
+static void add_header(struct http_answer *answer, const char *name, const char *value)
+{
+    if (answer->header_count < HTTP_HEADERS_MAX)
+        answer->headers[answer->header_count++] = (struct http_header){name, value};
+}
+
+static void asset_headers(struct http_answer *out, const struct http_decision *decision,
+                          const struct site *site)
+{
+    const char *coding = encoding_name(decision->encoding);
+    bool versioned = site->immutable && !str_equal(decision->asset->path, STR("favicon.ico")) &&
+                     !str_equal(decision->asset->path, STR("robots.txt"));
+
+    snprintf(out->text, sizeof out->text, "\"%.*s%s%s\"", (int)decision->asset->tag.size,
+             decision->asset->tag.text, coding ? "-" : "", coding ? coding : "");
+    add_header(out, "etag", out->text);
+    add_header(out, "cache-control", versioned ? "max-age=31536000, immutable" : "no-cache");
+    add_header(out, "vary", "accept-encoding");
+    if (decision->action == HTTP_NOT_CHANGED)
+        return;
+    add_header(out, "content-type", asset_content_type(decision->asset->path));
+    if (coding)
+        add_header(out, "content-encoding", coding);
+    out->body = decision->asset->content[decision->encoding];
+}
+
+static void show_error(struct http_answer *out, const struct http_decision *decision,
+                       const struct site *site, struct str assets)
+{
+    const struct words *row = &words[ARRAY_SIZE(words) - 1];
+    char status[8];
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (words[i].status == decision->status)
+            row = &words[i];
+    snprintf(status, sizeof status, "%u", decision->status);
+    struct view_value values[] = {
+        {"status", str_of(status)},
+        {"title", str_of(row->title)},
+        {"text", str_of(row->text)},
+        {"assets", assets},
+    };
+    view_render(&out->page, site->error_view, values, ARRAY_SIZE(values));
+    if (decision->status == 405)
+        add_header(out, "allow", "GET, HEAD");
+    if (decision->status == 426) {
+        add_header(out, "upgrade", "websocket");
+        add_header(out, "sec-websocket-version", "13");
+    }
+}
+
+enum { PAGE_SIZE_MAX = 1024 * 1024 };
+
+bool http_answer_init(struct http_answer *out, const struct http_decision *decision,
+                      const struct site *site, const char *fresh_room)
+{
+    char assets[128];
+
+    *out = (struct http_answer){0};
+    buf_init(&out->page, PAGE_SIZE_MAX);
+    if (decision->asset) {
+        asset_headers(out, decision, site);
+        return true;
+    }
+
+    add_header(out, "cache-control", "no-store");
+    if (decision->action == HTTP_NEW_ROOM) {
+        snprintf(out->text, sizeof out->text, "/room/%s", fresh_room);
+        add_header(out, "location", out->text);
+        return true;
+    }
+    snprintf(assets, sizeof assets, "/assets/%.*s", (int)site->tree_tag.size, site->tree_tag.text);
+    add_header(out, "content-type", "text/html; charset=utf-8");
+    if (decision->action == HTTP_SHOW_ROOM) {
+        struct view_value values[] = {{"roomId", decision->room_id}, {"assets", str_of(assets)}};
+        view_render(&out->page, site->room_view, values, ARRAY_SIZE(values));
+    } else {
+        show_error(out, decision, site, str_of(assets));
+    }
+    out->body = buf_str(&out->page);
+    return !out->page.failed;
+}
+
+void http_answer_deinit(struct http_answer *answer)
+{
+    buf_deinit(&answer->page);
+}
