@@ -1,0 +1,13 @@
+/* console: what a person at the terminal sees, and where the log goes. */
+#ifndef ALOHA_CONSOLE_H
+#define ALOHA_CONSOLE_H
+
+#include "aloha/config.h"
+
+/* Logs to standard error. A pipe that nobody reads costs lines, never time. */
+void console_start_log(enum log_level level);
+
+/* Shows where to open the page: from this machine and, when it listens there, from its networks. */
+void console_show_addresses(const char *bind, uint16_t port);
+
+#endif

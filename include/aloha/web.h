@@ -1,0 +1,46 @@
+/* web: the public plane. libwebsockets speaks HTTP and WebSocket; http.h decides what to answer and
+ * hub.h what the peers hear. Everything runs on the loop's thread.
+ *
+ * Debian's libwebsockets 4.1.6 is used narrowly, around its known faults: see the comments at each
+ * callback and docs/security.md. */
+#ifndef ALOHA_WEB_H
+#define ALOHA_WEB_H
+
+#include "aloha/http.h"
+#include "aloha/hub.h"
+
+#include <sys/socket.h>
+#include <uv.h>
+
+struct web;
+
+struct web_options {
+    const struct limits *limits; /* borrowed for life, as all pointers here */
+    struct http_policy policy;
+    const char
+        *assets_dir; /* serve the site from here, read anew for each request; NULL: policy.site */
+    struct metrics *metrics;
+    struct admission *admission;
+    struct siphash_key key;
+};
+
+/* Makes the plane; connections come through web_adopt(). Returns NULL when there is no memory or
+ * the libuv part of libwebsockets is not installed; the log has said which. */
+MUST_USE struct web *web_new(uv_loop_t *loop, const struct web_options *options);
+
+/* Takes an accepted connection, or closes it when the limits say so. fits listener_accept_fn. */
+void web_adopt(void *web, int fd, const struct sockaddr *from);
+
+size_t web_connection_count(const struct web *web);
+
+/* Closes every WebSocket with 1012 and every other connection at once. on_empty is called when the
+ * last one is gone; those that linger are cut off after WEB_GOODBYE_MS. */
+enum { WEB_GOODBYE_MS = 2000 };
+void web_goodbye(struct web *web, void (*on_empty)(void *ctx), void *ctx);
+
+/* Ends it in two passes, as libwebsockets wants it with a loop that is not its own: web_stop() from
+ * a callback of the loop; then, when uv_run() has come back, web_free(), uv_run() once more. */
+void web_stop(struct web *web);
+void web_free(struct web *web);
+
+#endif

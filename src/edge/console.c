@@ -1,0 +1,78 @@
+#include "aloha/console.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t wall_ms(void *ctx)
+{
+    struct timespec now;
+
+    (void)ctx;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A pipe that polls as writable has room for PIPE_BUF bytes at least, so a line does not block. */
+static bool write_line(void *ctx, const char *line, size_t size)
+{
+    struct pollfd error_output = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    (void)ctx;
+    if (poll(&error_output, 1, 0) != 1 || !(error_output.revents & POLLOUT))
+        return false;
+    return write(STDERR_FILENO, line, size) == (ssize_t)size;
+}
+
+void console_start_log(enum log_level level)
+{
+    static const struct log_sink sink = {.wall_ms = wall_ms, .write = write_line};
+    log_init(&sink, level);
+}
+
+static void show_networks(uint16_t port)
+{
+    struct ifaddrs *all = NULL;
+
+    if (getifaddrs(&all) != 0)
+        return;
+    for (struct ifaddrs *at = all; at; at = at->ifa_next) {
+        char text[INET_ADDRSTRLEN];
+        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || (at->ifa_flags & IFF_LOOPBACK) ||
+            !(at->ifa_flags & IFF_UP))
+            continue;
+        inet_ntop(AF_INET, &((struct sockaddr_in *)at->ifa_addr)->sin_addr, text, sizeof text);
+        printf("  From your network   http://%s:%u/   (browsers allow cameras there over https "
+               "only)\n",
+               text, port);
+    }
+    freeifaddrs(all);
+}
+
+static bool is_any(const char *address)
+{
+    return strcmp(address, "::") == 0 || strcmp(address, "0.0.0.0") == 0;
+}
+
+void console_show_addresses(const char *bind, uint16_t port)
+{
+    bool loopback = strcmp(bind, "127.0.0.1") == 0 || strcmp(bind, "::1") == 0;
+    bool ipv6 = strchr(bind, ':') != NULL;
+
+    printf("aloha " ALOHA_VERSION "\n\n");
+    if (is_any(bind) || loopback)
+        printf("  On this machine     http://localhost:%u/\n", port);
+    else
+        printf("  Open                http://%s%s%s:%u/\n", ipv6 ? "[" : "", bind, ipv6 ? "]" : "",
+               port);
+    if (is_any(bind))
+        show_networks(port);
+    printf("\n  Open it, allow the camera, and share the link of the room. Ctrl-C ends it.\n\n");
+    fflush(stdout);
+}

@@ -1,0 +1,310 @@
+#include "aloha/listener.h"
+#include "aloha/log.h"
+#include "web_private.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum {
+    HEADER_SECONDS = 10,     /* a whole request head, from accept (SECURITY R4) */
+    KEEP_ALIVE_SECONDS = 15, /* between requests */
+    RECEIVE_SIZE = 8192,     /* bytes that the library reads from a WebSocket in one go */
+    HEADERS_STORE_SIZE = 12 * 1024,
+    TICK_MS = 1000,
+};
+
+/* The last connection is gone, or has had time enough. */
+static void all_gone(uv_timer_t *timer)
+{
+    struct web *web = timer->data;
+    if (web->on_empty)
+        web->on_empty(web->on_empty_ctx);
+}
+
+/* ---- the library's one callback ---- */
+
+static void connection_free(struct connection *connection)
+{
+    struct web *web = connection->web;
+    struct metrics *metrics = web->options.metrics;
+
+    web_http_deinit(connection);
+    web_socket_deinit(connection);
+    DL_DELETE(web->connections, connection);
+    metrics->values[METRIC_CONNECTIONS] = --web->connection_count;
+    admission_disconnect(web->options.admission, connection->from, uv_now(web->loop));
+    free(connection);
+    if (web->on_empty && web->connection_count == 0)
+        uv_timer_start(&web->tick, all_gone, 0, 0); /* not from inside the library */
+}
+
+/* WSI_DESTROY is the one event that every connection has, and its last. */
+static void on_destroy(struct connection *connection)
+{
+    if (connection->web->adopting == connection)
+        connection->web->adopting = NULL; /* the library has closed the descriptor as well */
+    connection_free(connection);
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t size)
+{
+    struct connection *connection = lws_get_opaque_user_data(wsi);
+
+    (void)user;
+    if (!connection)
+        return 0;
+    connection->wsi = wsi;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        return web_http_request(connection);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return web_http_writeable(connection);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return web_http_upgrade(connection);
+    case LWS_CALLBACK_ESTABLISHED:
+        return web_socket_opened(connection);
+    case LWS_CALLBACK_RECEIVE:
+        return web_socket_received(connection, in, size);
+    case LWS_CALLBACK_RECEIVE_PONG:
+        hub_heard(connection->web->hub, connection->id, uv_now(connection->web->loop));
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        web_socket_writeable(connection);
+        return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        web_socket_client_closes(connection, in, size);
+        return 0;
+    case LWS_CALLBACK_CLOSED: /* also without ESTABLISHED before it */
+        web_socket_closed(connection);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        on_destroy(connection);
+        return 0;
+    case LWS_CALLBACK_HTTP_BODY: /* no request has a body here */
+    case LWS_CALLBACK_RAW_ADOPT: /* CONNECT turns into these: a tunnel to nowhere, without a */
+    case LWS_CALLBACK_RAW_SKT_BIND_PROTOCOL: /* deadline (SECURITY F4) */
+    case LWS_CALLBACK_RAW_RX:
+        return -1;
+    default:
+        return 0;
+    }
+}
+
+static const struct lws_protocols protocols[] = {
+    {
+        .name = "aloha.v1",
+        .callback = on_event,
+        .per_session_data_size = sizeof(void *), /* some events are only sent where there is any */
+        .rx_buffer_size = RECEIVE_SIZE,
+        .tx_packet_size = 64 * 1024 * 1024, /* one write is one send(), whatever its size */
+    },
+    {0},
+};
+
+/* ---- adoption ---- */
+
+void web_adopt(void *ctx, int fd, const struct sockaddr *from)
+{
+    struct web *web = ctx;
+    uint64_t *values = web->options.metrics->values;
+    address_key key = address_key_of(from);
+
+    if (web->saying_goodbye || web->connection_count >= web->options.limits->connections_max) {
+        values[METRIC_REFUSED_FULL]++;
+        close(fd);
+        return;
+    }
+    if (!admission_connect(web->options.admission, key, uv_now(web->loop))) {
+        values[METRIC_REFUSED_ADDRESS]++;
+        close(fd);
+        return;
+    }
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (!connection) {
+        admission_disconnect(web->options.admission, key, uv_now(web->loop));
+        close(fd);
+        return;
+    }
+    connection->web = web;
+    connection->from = key;
+    DL_APPEND(web->connections, connection);
+    values[METRIC_CONNECTIONS] = ++web->connection_count;
+    values[METRIC_CONNECTIONS_TOTAL]++;
+
+    web->adopting = connection;
+    lws_adopt_desc_t adoption = {
+        .vh = web->vhost,
+        .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
+        .fd = {.sockfd = fd},
+        .opaque = connection,
+    };
+    if (!lws_adopt_descriptor_vhost_via_info(&adoption) && web->adopting) {
+        connection_free(connection); /* it failed before the library took anything over */
+        close(fd);
+    }
+    web->adopting = NULL;
+}
+
+/* ---- the loop ---- */
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    web_socket_flush_dirty(prepare->data);
+}
+
+static void on_check(uv_check_t *check)
+{
+    web_socket_flush_dirty(check->data);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct web *web = timer->data;
+    hub_tick(web->hub, uv_now(web->loop));
+    web_socket_tick(web);
+}
+
+static void start_handles(struct web *web)
+{
+    uv_prepare_init(web->loop, &web->prepare);
+    uv_check_init(web->loop, &web->check);
+    uv_timer_init(web->loop, &web->tick);
+    uv_timer_init(web->loop, &web->reaper);
+    web->prepare.data = web->check.data = web->tick.data = web->reaper.data = web;
+    web->handles_open = 4;
+    uv_prepare_start(&web->prepare, on_prepare);
+    uv_check_start(&web->check, on_check);
+    uv_timer_start(&web->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    ((struct web *)handle->data)->handles_open--;
+}
+
+/* ---- making and ending ---- */
+
+/* What the library says about remote garbage is the remote's garbage: debug, and rate limited. */
+static void log_from_library(int level, const char *line)
+{
+    struct str text = str_of(line);
+    while (text.size && (unsigned char)text.text[text.size - 1] < ' ')
+        text.size--;
+    if (level == LLL_ERR)
+        log_debug("lws_error", log_str("text", text));
+    else
+        log_debug("lws_warning", log_str("text", text));
+}
+
+static bool make_context(struct web *web)
+{
+    static struct lws_protocol_vhost_options headers[8];
+    static char names[8][40];
+    void *loops[] = {web->loop};
+
+    for (size_t i = 0; i < http_security_header_count && i < ARRAY_SIZE(headers); i++) {
+        lws_snprintf(names[i], sizeof names[i], "%s:", http_security_headers[i].name);
+        headers[i] = (struct lws_protocol_vhost_options){
+            .next = i + 1 < http_security_header_count ? &headers[i + 1] : NULL,
+            .name = names[i],
+            .value = http_security_headers[i].value,
+        };
+    }
+    lws_set_log_level(LLL_ERR | LLL_WARN, log_from_library);
+    struct lws_context_creation_info info = {
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+        .foreign_loops = loops,
+        .pcontext = &web->context,
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .headers = headers,
+        .server_string = "aloha",
+        .alpn = "http/1.1",
+        .timeout_secs = HEADER_SECONDS,
+        .timeout_secs_ah_idle = HEADER_SECONDS,
+        .keepalive_timeout = KEEP_ALIVE_SECONDS,
+        .max_http_header_data = HEADERS_STORE_SIZE,
+        .pt_serv_buf_size = RECEIVE_SIZE + LWS_PRE,
+        .gid = -1,
+        .uid = -1,
+    };
+    web->context = lws_create_context(&info);
+    if (!web->context) {
+        log_error("lws_failed",
+                  log_text("reason", "no context: is libwebsockets-evlib-uv installed?"));
+        return false;
+    }
+    info.options &= ~(uint64_t)LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+    web->vhost = lws_create_vhost(web->context, &info);
+    return web->vhost != NULL;
+}
+
+struct web *web_new(uv_loop_t *loop, const struct web_options *options)
+{
+    struct web *web = calloc(1, sizeof *web);
+    if (!web)
+        return NULL;
+    web->options = *options;
+    web->loop = loop;
+    uint32_t slots = options->limits->connections_max;
+    struct effects effects = web_socket_effects(web);
+    web->by_slot = calloc(slots, sizeof(struct connection *));
+    web->dirty = calloc(2 * (size_t)slots, sizeof *web->dirty);
+    web->hub = hub_new(options->limits, &effects, options->metrics, options->admission,
+                       options->key, uv_now(loop));
+    start_handles(web);
+    if (web->by_slot && web->dirty && web->hub && make_context(web))
+        return web;
+    web_stop(web);
+    while (web->handles_open)
+        uv_run(loop, UV_RUN_NOWAIT);
+    web_free(web);
+    return NULL;
+}
+
+size_t web_connection_count(const struct web *web)
+{
+    return web->connection_count;
+}
+
+void web_goodbye(struct web *web, void (*on_empty)(void *ctx), void *ctx)
+{
+    web->saying_goodbye = true;
+    web->on_empty = on_empty;
+    web->on_empty_ctx = ctx;
+    for (struct connection *connection = web->connections; connection;
+         connection = connection->next)
+        if (!connection->answer) /* what is being sent may end */
+            web_socket_close(connection, CLOSE_RESTART);
+    uv_timer_start(&web->tick, all_gone, web->connection_count ? WEB_GOODBYE_MS : 0, 0);
+}
+
+void web_stop(struct web *web)
+{
+    web->on_empty = NULL;
+    if (web->context)
+        lws_context_destroy(web->context); /* pass 1 */
+    if (uv_is_closing((uv_handle_t *)&web->prepare))
+        return;
+    uv_close((uv_handle_t *)&web->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&web->check, on_handle_closed);
+    uv_close((uv_handle_t *)&web->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&web->reaper, on_handle_closed);
+}
+
+void web_free(struct web *web)
+{
+    if (!web)
+        return;
+    if (web->context)
+        lws_context_destroy(web->context); /* pass 2; the library sets the pointer to NULL itself */
+    for (size_t i = 0; i < web->spare_count; i++)
+        buf_deinit(&web->spare[i]);
+    hub_free(web->hub);
+    free(web->by_slot);
+    free(web->dirty);
+    free(web);
+}

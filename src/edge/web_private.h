@@ -1,0 +1,87 @@
+/* What the files of the public plane share. */
+#ifndef ALOHA_WEB_PRIVATE_H
+#define ALOHA_WEB_PRIVATE_H
+
+#include "aloha/web.h"
+
+#include <libwebsockets.h>
+
+/* One TCP connection, from accept to the end; a request or a WebSocket lives in it. */
+struct connection {
+    struct web *web;
+    struct lws *wsi;
+    address_key from;
+    struct connection *prev, *next;                 /* web->connections (utlist) */
+    struct connection *prev_closing, *next_closing; /* web->closing, while `closing` */
+
+    /* HTTP */
+    struct http_answer *answer; /* being sent; owned */
+    struct site *site;          /* what answer->body points into, while developing; owned */
+    size_t answer_sent;
+    bool close_after_answer;
+    unsigned requests;
+
+    /* WebSocket */
+    bool is_websocket;
+    conn_id id;           /* 0: the hub does not know it, not yet or no longer */
+    struct buf in;        /* fragments of the message that is coming in */
+    uint64_t in_since_ms; /* when its first part came */
+    struct buf out;       /* frames not yet given to the library */
+    size_t out_in_library; /* bytes that it still holds for a full socket */
+    bool dirty;           /* listed in web->dirty */
+    bool client_closed;   /* it has sent a close frame */
+    bool client_clean;    /* ... with 1000, 1001 or no code at all */
+    enum close_why closing; /* we are closing it; CLOSE_NONE: no */
+    bool close_sent;
+    uint64_t closing_since_ms;
+};
+
+struct web {
+    struct web_options options;
+    uv_loop_t *loop;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct hub *hub;
+    struct connection *connections;
+    struct connection *closing;
+    size_t connection_count;
+    struct connection *adopting;    /* the one that lws_adopt_...() is about */
+    struct connection **by_slot;    /* limits->connections_max; indexed by the low half of a conn_id */
+    conn_id *dirty;                 /* with frames to send at the end of this turn of the loop; two a slot:
+                                       one that closes in this turn, and one that takes its place */
+    size_t dirty_count;
+    struct buf spare[64];           /* memory of emptied out-queues, for the next ones */
+    size_t spare_count;
+    uint64_t queued_size;           /* bytes waiting for all readers */
+    uv_prepare_t prepare;           /* before the loop sleeps: after timers */
+    uv_check_t check;               /* after it has read */
+    uv_timer_t tick;
+    uv_timer_t reaper;
+    unsigned handles_open;
+    void (*on_empty)(void *ctx);
+    void *on_empty_ctx;
+    bool saying_goodbye;
+};
+
+/* web_http.c: one request. Return values are those of a libwebsockets callback. */
+int web_http_request(struct connection *connection);
+int web_http_writeable(struct connection *connection);
+/* Judges an upgrade: 0 lets the library shake hands, -1 ends the connection, answered or not. */
+int web_http_upgrade(struct connection *connection);
+void web_http_deinit(struct connection *connection);
+bool web_headers_init(struct lws_vhost *vhost);
+
+/* web_socket.c: one WebSocket. */
+int web_socket_opened(struct connection *connection);
+int web_socket_received(struct connection *connection, const char *data, size_t size);
+void web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size);
+void web_socket_writeable(struct connection *connection);
+void web_socket_closed(struct connection *connection);
+void web_socket_deinit(struct connection *connection);
+void web_socket_close(struct connection *connection, enum close_why why);
+void web_socket_flush_dirty(struct web *web);
+void web_socket_reap(struct web *web);
+void web_socket_tick(struct web *web);
+struct effects web_socket_effects(struct web *web);
+
+#endif

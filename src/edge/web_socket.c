@@ -1,0 +1,372 @@
+/* One WebSocket. Frames are built here, as bytes in a row, and leave at the end of the loop's turn
+ * in one write: a room that talks costs a system call a turn and reader, not one a message. */
+#include "aloha/ids.h"
+#include "aloha/log.h"
+#include "web_private.h"
+
+#include <string.h>
+#include <utlist.h>
+
+enum {
+    FRAME_HEAD_SIZE_MAX = 10, /* RFC 6455 section 5.2; a server's frames are not masked */
+    OPCODE_TEXT = 0x1,
+    OPCODE_PING = 0x9,
+    FIN = 0x80,
+    SPARE_CAPACITY_MAX = 16 * 1024, /* larger queues give their memory back */
+    CLOSE_WAIT_MS = 1000,           /* for the client's close frame after ours */
+};
+
+static uint64_t now_ms(const struct web *web)
+{
+    return uv_now(web->loop);
+}
+
+/* ---- sending ---- */
+
+static struct connection *find(const struct web *web, conn_id id)
+{
+    uint32_t slot = (uint32_t)id;
+    if (slot >= web->options.limits->connections_max)
+        return NULL;
+    struct connection *connection = web->by_slot[slot];
+    return connection && connection->id == id ? connection : NULL;
+}
+
+static size_t queued(const struct connection *connection)
+{
+    return connection->out.size + connection->out_in_library;
+}
+
+static void update_queue_metrics(struct web *web, const struct connection *connection)
+{
+    uint64_t *values = web->options.metrics->values;
+    values[METRIC_QUEUE_BYTES] = web->queued_size;
+    if (queued(connection) > values[METRIC_QUEUE_HIGH_BYTES])
+        values[METRIC_QUEUE_HIGH_BYTES] = queued(connection);
+}
+
+static void mark_dirty(struct connection *connection)
+{
+    struct web *web = connection->web;
+    if (connection->dirty)
+        return;
+    connection->dirty = true;
+    web->dirty[web->dirty_count++] = connection->id;
+}
+
+static size_t write_frame_head(char *at, unsigned opcode, size_t size)
+{
+    at[0] = (char)(FIN | opcode);
+    if (size < 126) {
+        at[1] = (char)size;
+        return 2;
+    }
+    if (size <= UINT16_MAX) {
+        at[1] = 126;
+        at[2] = (char)(size >> 8);
+        at[3] = (char)size;
+        return 4;
+    }
+    at[1] = 127;
+    for (int i = 0; i < 8; i++)
+        at[2 + i] = (char)((uint64_t)size >> (56 - 8 * i));
+    return FRAME_HEAD_SIZE_MAX;
+}
+
+static void take_spare(struct connection *connection)
+{
+    struct web *web = connection->web;
+    if (!connection->out.data && web->spare_count) {
+        size_t max = connection->out.max;
+        connection->out = web->spare[--web->spare_count];
+        connection->out.max = max;
+    }
+}
+
+static void give_spare(struct connection *connection)
+{
+    struct web *web = connection->web;
+    if (connection->out.capacity > SPARE_CAPACITY_MAX ||
+        web->spare_count == ARRAY_SIZE(web->spare)) {
+        buf_deinit(&connection->out);
+        return;
+    }
+    buf_clear(&connection->out);
+    web->spare[web->spare_count++] = connection->out;
+    buf_init(&connection->out, connection->out.max);
+}
+
+/* Adds one frame to the queue, or closes the connection that lets it grow too long: it alone. */
+static void queue_frame(struct connection *connection, unsigned opcode, const struct str *parts,
+                        size_t count)
+{
+    struct web *web = connection->web;
+    const struct limits *limits = web->options.limits;
+    size_t size = 0;
+
+    if (connection->closing || connection->client_closed)
+        return;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].size;
+    size_t framed = size + FRAME_HEAD_SIZE_MAX;
+    take_spare(connection);
+    char *at = queued(connection) + framed > limits->queue_size_max ||
+                       web->queued_size + framed > limits->queues_size_max
+                   ? NULL
+                   : buf_reserve(&connection->out, framed);
+    if (!at) {
+        web_socket_close(connection, CLOSE_SLOW);
+        return;
+    }
+    char *start = at;
+    at += write_frame_head(at, opcode, size);
+    for (size_t i = 0; i < count; at += parts[i++].size)
+        if (parts[i].size)
+            memcpy(at, parts[i].text, parts[i].size);
+    connection->out.size += (size_t)(at - start);
+    web->queued_size += (size_t)(at - start);
+    update_queue_metrics(web, connection);
+    mark_dirty(connection);
+}
+
+/* Gives all queued frames to the library in one write. What the socket does not take at once the
+ * library keeps, and calls SERVER_WRITEABLE when it has gone; until then we keep the rest. */
+static void flush(struct connection *connection)
+{
+    struct web *web = connection->web;
+    struct lws *wsi = connection->wsi;
+
+    if (connection->out.size == 0 || connection->client_closed || lws_partial_buffered(wsi))
+        return;
+    size_t size = connection->out.size;
+    int written = lws_write(wsi, (unsigned char *)connection->out.data, size, LWS_WRITE_RAW);
+    web->options.metrics->values[METRIC_SENT_BYTES] += size;
+    give_spare(connection);
+    if (written >= 0 && lws_partial_buffered(wsi))
+        connection->out_in_library = size; /* at most: an upper bound until it is gone */
+    else
+        web->queued_size -= size;
+    /* A failed write is a dead socket: the library reports that by closing it. */
+}
+
+void web_socket_flush_dirty(struct web *web)
+{
+    for (size_t i = 0; i < web->dirty_count; i++) {
+        struct connection *connection = find(web, web->dirty[i]);
+        if (!connection)
+            continue;
+        connection->dirty = false;
+        flush(connection);
+    }
+    web->dirty_count = 0;
+}
+
+void web_socket_writeable(struct connection *connection)
+{
+    if (connection->out_in_library && !lws_partial_buffered(connection->wsi)) {
+        connection->web->queued_size -= connection->out_in_library;
+        connection->out_in_library = 0;
+        update_queue_metrics(connection->web, connection);
+    }
+    flush(connection);
+}
+
+/* ---- closing ---- */
+
+static void reap_soon(uv_timer_t *timer)
+{
+    web_socket_reap(timer->data);
+}
+
+/* Marks it; the reaper closes it after this event, for nobody frees what has called them. */
+void web_socket_close(struct connection *connection, enum close_why why)
+{
+    struct web *web = connection->web;
+
+    if (connection->closing)
+        return;
+    connection->closing = why;
+    DL_APPEND2(web->closing, connection, prev_closing, next_closing);
+    connection->closing_since_ms = now_ms(web);
+    web->options.metrics->closes[why]++;
+    log_debug("websocket_closing", log_text("reason", close_name(why)));
+    uv_timer_start(&web->reaper, reap_soon, 0, 0);
+}
+
+static void tell_hub(struct connection *connection, enum hub_end end)
+{
+    struct web *web = connection->web;
+
+    if (!connection->id)
+        return;
+    web->by_slot[(uint32_t)connection->id] = NULL;
+    hub_closed(web->hub, connection->id, end, now_ms(web));
+    connection->id = 0;
+}
+
+static void send_close(struct connection *connection)
+{
+    const char *text = close_text(connection->closing);
+
+    connection->close_sent = true;
+    tell_hub(connection, HUB_END_REMOVED); /* the others need not wait for the handshake */
+    if (!connection->is_websocket || connection->client_closed)
+        return;
+    flush(connection);
+    lws_close_reason(connection->wsi, (enum lws_close_status)close_code(connection->closing),
+                     (unsigned char *)(uintptr_t)text, strlen(text));
+}
+
+void web_socket_reap(struct web *web)
+{
+    struct connection *connection, *next;
+    bool any = false;
+
+    for (connection = web->closing; connection; connection = next) {
+        next = connection->next_closing;
+        bool overdue = now_ms(web) - connection->closing_since_ms >= CLOSE_WAIT_MS;
+        if (connection->close_sent && !overdue)
+            continue;
+        if (!connection->close_sent)
+            send_close(connection);
+        /* The first time this starts the closing handshake; the second time it ends the socket. */
+        lws_set_timeout(connection->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
+        any = true;
+    }
+    if (any)
+        lws_cancel_service(web->context); /* its timers were touched from outside: wake it */
+}
+
+/* ---- receiving ---- */
+
+int web_socket_opened(struct connection *connection)
+{
+    struct web *web = connection->web;
+
+    buf_init(&connection->in, web->options.limits->message_size_max);
+    buf_init(&connection->out, web->options.limits->queue_size_max + FRAME_HEAD_SIZE_MAX);
+    connection->is_websocket = true;
+    connection->id = hub_open(web->hub, connection->from, now_ms(web));
+    if (!connection->id)
+        return -1; /* cannot be: the listener's limit is the same */
+    web->by_slot[(uint32_t)connection->id] = connection;
+    if (web->saying_goodbye)
+        web_socket_close(connection, CLOSE_RESTART);
+    return 0;
+}
+
+static void deliver(struct connection *connection, struct str text)
+{
+    hub_receive(connection->web->hub, connection->id, text, now_ms(connection->web));
+    buf_deinit(&connection->in);
+}
+
+int web_socket_received(struct connection *connection, const char *data, size_t size)
+{
+    struct web *web = connection->web;
+    struct lws *wsi = connection->wsi;
+    size_t to_come = lws_remaining_packet_payload(wsi);
+
+    /* After a close frame, theirs or ours, nothing counts (F16: this library still delivers). */
+    if (!connection->id || connection->closing || connection->client_closed)
+        return 0;
+    if (lws_frame_is_binary(wsi)) {
+        web_socket_close(connection, CLOSE_UNSUPPORTED);
+        return 0;
+    }
+    if (connection->in.size + size + to_come > web->options.limits->message_size_max) {
+        web_socket_close(connection, CLOSE_TOO_BIG);
+        return 0;
+    }
+    bool last = to_come == 0 && lws_is_final_fragment(wsi);
+    if (last && connection->in.size == 0) {
+        deliver(connection, (struct str){data, size});
+        return 0;
+    }
+    if (connection->in.size == 0)
+        connection->in_since_ms = now_ms(web);
+    if (!buf_add(&connection->in, (struct str){data, size}))
+        web_socket_close(connection, CLOSE_OUR_FAULT);
+    else if (last)
+        deliver(connection, buf_str(&connection->in));
+    else
+        hub_heard(web->hub, connection->id, now_ms(web));
+    return 0;
+}
+
+void web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size)
+{
+    unsigned code = size >= 2 ? (unsigned)data[0] << 8 | data[1] : 1000;
+
+    connection->client_closed = true;
+    connection->client_clean = code == 1000 || code == 1001;
+}
+
+void web_socket_closed(struct connection *connection)
+{
+    tell_hub(connection, connection->client_clean ? HUB_END_GOODBYE : HUB_END_LOST);
+}
+
+void web_socket_deinit(struct connection *connection)
+{
+    web_socket_closed(connection);
+    if (connection->closing)
+        DL_DELETE2(connection->web->closing, connection, prev_closing, next_closing);
+    connection->web->queued_size -= queued(connection);
+    connection->web->options.metrics->values[METRIC_QUEUE_BYTES] = connection->web->queued_size;
+    buf_deinit(&connection->in);
+    buf_deinit(&connection->out);
+}
+
+void web_socket_tick(struct web *web)
+{
+    for (struct connection *connection = web->connections; connection;
+         connection = connection->next)
+        if (connection->in.size && now_ms(web) - connection->in_since_ms > LIMIT_MESSAGE_TIME_MS)
+            web_socket_close(connection, CLOSE_POLICY);
+    web_socket_reap(web);
+}
+
+/* ---- what the hub may do ---- */
+
+static void effect_send(void *ctx, conn_id to, const struct str *parts, size_t count)
+{
+    struct web *web = ctx;
+    struct connection *connection = find(web, to);
+
+    if (!connection)
+        return;
+    web->options.metrics->values[METRIC_SENT_MESSAGES]++;
+    queue_frame(connection, OPCODE_TEXT, parts, count);
+}
+
+static void effect_close(void *ctx, conn_id id, enum close_why why)
+{
+    struct connection *connection = find(ctx, id);
+    if (connection)
+        web_socket_close(connection, why);
+}
+
+static void effect_ping(void *ctx, conn_id id)
+{
+    struct connection *connection = find(ctx, id);
+    if (connection)
+        queue_frame(connection, OPCODE_PING, NULL, 0);
+}
+
+static void effect_make_peer_id(void *ctx, char out[PEER_ID_SIZE + 1])
+{
+    (void)ctx;
+    ids_make_uuid(out);
+}
+
+struct effects web_socket_effects(struct web *web)
+{
+    return (struct effects){
+        .ctx = web,
+        .send = effect_send,
+        .close = effect_close,
+        .ping = effect_ping,
+        .make_peer_id = effect_make_peer_id,
+    };
+}

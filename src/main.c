@@ -1,0 +1,217 @@
+/* Wiring and lifecycle: starting -> ready -> closing -> done. */
+#include "aloha/config.h"
+#include "aloha/console.h"
+#include "aloha/ids.h"
+#include "aloha/listener.h"
+#include "aloha/ops.h"
+#include "aloha/web.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { EXIT_CANNOT_START = 1, EXIT_BAD_USAGE = 2 };
+enum { DESCRIPTORS_FOR_OURSELVES = 64 };
+
+struct server {
+    uv_loop_t loop;
+    struct config config;
+    struct metrics metrics;
+    struct admission *admission;
+    struct web *web;
+    struct ops *ops;
+    struct listener *listener;
+    uv_signal_t terminate, interrupt;
+    bool closing;
+};
+
+static int complain(const char *problem, int status)
+{
+    fprintf(stderr, "aloha: %s\n", problem);
+    return status;
+}
+
+static int show(void (*write_text)(struct buf *out))
+{
+    struct buf text;
+
+    buf_init(&text, 1024 * 1024);
+    write_text(&text);
+    fwrite(text.data, 1, text.size, stdout);
+    buf_deinit(&text);
+    return 0;
+}
+
+/* As many descriptors as the connections need, and no more: libwebsockets makes tables of that size
+ * and walks through one at each accept (SECURITY F6). Lowers connections_max to what is to be had.
+ */
+static void fit_descriptors(struct limits *limits)
+{
+    struct rlimit descriptors;
+
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+        return;
+    rlim_t wanted = (rlim_t)limits->connections_max + DESCRIPTORS_FOR_OURSELVES;
+    descriptors.rlim_cur = wanted < descriptors.rlim_max ? wanted : descriptors.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &descriptors);
+    if (descriptors.rlim_cur < wanted) {
+        limits->connections_max = descriptors.rlim_cur > 2 * DESCRIPTORS_FOR_OURSELVES
+                                      ? (uint32_t)(descriptors.rlim_cur - DESCRIPTORS_FOR_OURSELVES)
+                                      : DESCRIPTORS_FOR_OURSELVES;
+        log_warning("connections_limited", log_uint("connections_max", limits->connections_max));
+    }
+}
+
+static void log_switched_off(const struct config *config)
+{
+    const struct {
+        const char *name;
+        uint32_t rate;
+    } rates[] = {
+        {"rate-connections", config->rate_connections},
+        {"rate-joins", config->rate_joins},
+        {"rate-messages", config->rate_messages},
+        {"rate-bytes", config->rate_kibibytes},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
+        if (rates[i].rate == 0)
+            log_warning("limit_switched_off", log_text("option", rates[i].name));
+}
+
+/* ---- closing ---- */
+
+static void stop_web(void *ctx)
+{
+    struct server *server = ctx;
+    web_stop(server->web);
+    ops_stop(server->ops);
+    server->ops = NULL;
+    uv_close((uv_handle_t *)&server->terminate, NULL);
+    uv_close((uv_handle_t *)&server->interrupt, NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+
+    if (server->closing)
+        _exit(128 + number); /* asked twice: at once */
+    server->closing = true;
+    log_info("closing", log_uint("connections", web_connection_count(server->web)));
+    ops_set_not_ready(server->ops, "closing");
+    listener_close(server->listener);
+    web_goodbye(server->web, stop_web, server);
+}
+
+static void start_signals(struct server *server)
+{
+    signal(SIGPIPE, SIG_IGN);
+    uv_signal_init(&server->loop, &server->terminate);
+    uv_signal_init(&server->loop, &server->interrupt);
+    server->terminate.data = server->interrupt.data = server;
+    uv_signal_start(&server->terminate, on_signal, SIGTERM);
+    uv_signal_start(&server->interrupt, on_signal, SIGINT);
+}
+
+/* ---- starting ---- */
+
+static bool start_planes(struct server *server, char *problem, size_t problem_size)
+{
+    struct siphash_key key;
+    const struct config *config = &server->config;
+
+    ids_random(&key, sizeof key);
+    server->admission = admission_new(&config->limits, key);
+    struct web_options web = {
+        .limits = &config->limits,
+        .policy = {.site = &embedded_site, .allow_no_origin = config->allow_no_origin != 0},
+        .assets_dir = config->assets[0] ? config->assets : NULL,
+        .metrics = &server->metrics,
+        .admission = server->admission,
+        .key = key,
+    };
+    struct ops_options ops = {
+        .port = (uint16_t)config->ops_port,
+        .metrics = &server->metrics,
+        .not_ready = "starting",
+    };
+    server->web = server->admission ? web_new(&server->loop, &web) : NULL;
+    if (!server->web) {
+        snprintf(problem, problem_size,
+                 "cannot start: no memory, or libwebsockets-evlib-uv is missing");
+        return false;
+    }
+    server->ops = ops_new(&server->loop, &ops, problem, problem_size);
+    if (!server->ops)
+        return false;
+    server->listener = listener_open(&server->loop, config->bind, (uint16_t)config->port, web_adopt,
+                                     server->web, problem, problem_size);
+    return server->listener != NULL;
+}
+
+static void announce(struct server *server)
+{
+    uint16_t port = listener_port(server->listener);
+
+    log_info("listening", log_text("plane", "public"), log_text("address", server->config.bind),
+             log_uint("port", port));
+    log_info("listening", log_text("plane", "operator"), log_text("address", "127.0.0.1"),
+             log_uint("port", ops_port(server->ops)));
+    ops_set_not_ready(server->ops, NULL);
+    log_info("ready", log_text("version", ALOHA_VERSION));
+    console_show_addresses(server->config.bind, port);
+}
+
+/* Ends what has been started, in the order that libwebsockets wants, and checks that nothing is
+ * left. */
+static void finish(struct server *server)
+{
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    web_free(server->web);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    admission_free(server->admission);
+    if (uv_loop_close(&server->loop) != 0)
+        log_error("loop_not_empty", log_text("reason", "a handle was left open"));
+}
+
+static int serve(struct server *server)
+{
+    char problem[256] = "";
+    int status = 0;
+
+    if (start_planes(server, problem, sizeof problem)) {
+        start_signals(server);
+        announce(server);
+    } else {
+        status = complain(problem, EXIT_CANNOT_START);
+        ops_stop(server->ops);
+        if (server->web)
+            web_stop(server->web);
+    }
+    finish(server);
+    log_info("closed", log_uint("status", (uint64_t)status));
+    return status;
+}
+
+int main(int argc, char *argv[])
+{
+    static struct server server;
+    char problem[256];
+
+    if (!config_read(&server.config, argc, argv, environ, problem, sizeof problem))
+        return complain(problem, EXIT_BAD_USAGE);
+    if (server.config.show_help)
+        return show(config_write_help);
+    if (server.config.show_version)
+        return puts("aloha " ALOHA_VERSION) < 0;
+    console_start_log((enum log_level)server.config.log_level);
+    fit_descriptors(&server.config.limits);
+    log_switched_off(&server.config);
+    json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */
+    if (uv_loop_init(&server.loop) != 0)
+        return complain("cannot start: no event loop", EXIT_CANNOT_START);
+    return serve(&server);
+}
