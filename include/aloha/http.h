@@ -6,8 +6,9 @@
 
 #include "aloha/asset.h"
 #include "aloha/buf.h"
+#include "aloha/http_head.h"
 
-enum { HTTP_TARGET_SIZE_MAX = 2048, HTTP_HEADERS_SIZE_MAX = 8192, HTTP_HEADERS_MAX = 16 };
+enum { HTTP_ANSWER_HEADERS_MAX = 8 };
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_OTHER_METHOD };
 
@@ -68,13 +69,9 @@ struct http_header {
     const char *value;
 };
 
-/* The headers that every answer carries, 101, 302 and 404 too. */
-extern const struct http_header http_security_headers[];
-extern const size_t http_security_header_count;
-
-/* An answer, ready for the wire but for the security headers and `connection`. */
+/* An answer but for the headers that all answers carry. */
 struct http_answer {
-    struct http_header headers[HTTP_HEADERS_MAX];
+    struct http_header headers[HTTP_ANSWER_HEADERS_MAX];
     size_t header_count;
     struct str body; /* points into the site, or into `page` */
     struct buf page; /* a rendered view, and the header values that are made here */
@@ -88,5 +85,11 @@ struct http_answer {
 MUST_USE bool http_answer_init(struct http_answer *out, const struct http_decision *decision,
                                const struct site *site, const char *fresh_room);
 void http_answer_deinit(struct http_answer *answer);
+
+/* Writes status line, all headers and the empty line (RFC 9112 section 4).
+ *   date   an HTTP-date (RFC 9110 section 5.6.7).
+ *   close  whether the connection ends with this answer. */
+void http_answer_write_head(struct buf *out, const struct http_decision *decision,
+                            const struct http_answer *answer, const char *date, bool close);
 
 #endif

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The headers that every answer carries, redirects and errors too. */
 /* clang-format off */
-const struct http_header http_security_headers[] = {
+static const struct http_header security_headers[] = {
     {"content-security-policy",
      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
      "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "
@@ -24,23 +25,39 @@ const struct http_header http_security_headers[] = {
     {"cross-origin-resource-policy", "same-origin"},
 };
 /* clang-format on */
-const size_t http_security_header_count = ARRAY_SIZE(http_security_headers);
 
-/* What the error page says. */
+/* Statuses: the phrase for the status line, and what the error page says. */
 static const struct words {
     unsigned status;
-    const char *title, *text;
+    const char *phrase, *title, *text;
 } words[] = {
-    {400, "That request makes no sense", "Your browser sent something this server cannot read."},
-    {403, "Not from here", "A call can only be opened from this server's own page."},
-    {404, "Nothing here", "There is no such page. Perhaps the link was cut short on its way."},
-    {405, "Only reading", "This server only answers to GET and HEAD."},
-    {414, "That address is too long", "No room here has a name that long."},
-    {426, "A WebSocket lives here", "This address speaks WebSocket version 13, not pages."},
-    {431, "Too much to read", "The request carries more headers than this server reads."},
-    {505, "Another HTTP, please", "This port speaks HTTP/1.1."},
-    {500, "That was our fault", "The server ran out of something. Please try again in a moment."},
+    {200, "OK", "", ""},
+    {302, "Found", "", ""},
+    {304, "Not Modified", "", ""},
+    {400, "Bad Request", "That request makes no sense",
+     "Your browser sent something this server cannot read."},
+    {403, "Forbidden", "Not from here", "A call can only be opened from this server's own page."},
+    {404, "Not Found", "Nothing here",
+     "There is no such page. Perhaps the link was cut short on its way."},
+    {405, "Method Not Allowed", "Only reading", "This server only answers to GET and HEAD."},
+    {414, "URI Too Long", "That address is too long", "No room here has a name that long."},
+    {426, "Upgrade Required", "A WebSocket lives here",
+     "This address speaks WebSocket version 13, not pages."},
+    {431, "Request Header Fields Too Large", "Too much to read",
+     "The request carries more headers than this server reads."},
+    {505, "HTTP Version Not Supported", "Another HTTP, please", "This port speaks HTTP/1.1."},
+    {500, "Internal Server Error", "That was our fault",
+     "The server ran out of something. Please try again in a moment."},
 };
+
+/* The row of a status; the last one for a status that has none. */
+static const struct words *words_of(unsigned status)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (words[i].status == status)
+            return &words[i];
+    return &words[ARRAY_SIZE(words) - 1];
+}
 
 /* ---- the decision ---- */
 
@@ -236,7 +253,7 @@ void http_decide(struct http_decision *out, const struct http_policy *policy,
 
 static void add_header(struct http_answer *answer, const char *name, const char *value)
 {
-    if (answer->header_count < HTTP_HEADERS_MAX)
+    if (answer->header_count < HTTP_ANSWER_HEADERS_MAX)
         answer->headers[answer->header_count++] = (struct http_header){name, value};
 }
 
@@ -263,12 +280,9 @@ static void asset_headers(struct http_answer *out, const struct http_decision *d
 static void show_error(struct http_answer *out, const struct http_decision *decision,
                        const struct site *site, struct str assets)
 {
-    const struct words *row = &words[ARRAY_SIZE(words) - 1];
+    const struct words *row = words_of(decision->status);
     char status[8];
 
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (words[i].status == decision->status)
-            row = &words[i];
     snprintf(status, sizeof status, "%u", decision->status);
     struct view_value values[] = {
         {"status", str_of(status)},
@@ -315,6 +329,27 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
     }
     out->body = buf_str(&out->page);
     return !out->page.failed;
+}
+
+static void write_header(struct buf *out, const char *name, const char *value)
+{
+    buf_add_format(out, "%s: %s\r\n", name, value);
+}
+
+void http_answer_write_head(struct buf *out, const struct http_decision *decision,
+                            const struct http_answer *answer, const char *date, bool close)
+{
+    buf_add_format(out, "HTTP/1.1 %u %s\r\n", decision->status, words_of(decision->status)->phrase);
+    write_header(out, "date", date);
+    for (size_t i = 0; i < answer->header_count; i++)
+        write_header(out, answer->headers[i].name, answer->headers[i].value);
+    for (size_t i = 0; i < ARRAY_SIZE(security_headers); i++)
+        write_header(out, security_headers[i].name, security_headers[i].value);
+    if (close)
+        write_header(out, "connection", decision->status == 426 ? "close, upgrade" : "close");
+    if (decision->status != 304)
+        buf_add_format(out, "content-length: %zu\r\n", answer->body.size);
+    buf_add(out, STR("\r\n"));
 }
 
 void http_answer_deinit(struct http_answer *answer)

@@ -24,11 +24,12 @@ static void all_gone(uv_timer_t *timer)
 
 /* ---- the library's one callback ---- */
 
-static void connection_free(struct connection *connection)
+void web_connection_free(struct connection *connection)
 {
     struct web *web = connection->web;
     struct metrics *metrics = web->options.metrics;
 
+    web_door_shut(connection);
     web_http_deinit(connection);
     web_socket_deinit(connection);
     DL_DELETE(web->connections, connection);
@@ -44,7 +45,7 @@ static void on_destroy(struct connection *connection)
 {
     if (connection->web->adopting == connection)
         connection->web->adopting = NULL; /* the library has closed the descriptor as well */
-    connection_free(connection);
+    web_connection_free(connection);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -129,19 +130,27 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from)
     }
     connection->web = web;
     connection->from = key;
+    connection->opened_ms = uv_now(web->loop);
     DL_APPEND(web->connections, connection);
     values[METRIC_CONNECTIONS] = ++web->connection_count;
     values[METRIC_CONNECTIONS_TOTAL]++;
+    if (!web_door_open(connection, fd))
+        web_connection_free(connection);
+}
 
-    web->adopting = connection;
+void web_admit(struct connection *connection, int fd)
+{
+    struct web *web = connection->web;
     lws_adopt_desc_t adoption = {
         .vh = web->vhost,
         .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
         .fd = {.sockfd = fd},
         .opaque = connection,
     };
+
+    web->adopting = connection;
     if (!lws_adopt_descriptor_vhost_via_info(&adoption) && web->adopting) {
-        connection_free(connection); /* it failed before the library took anything over */
+        web_connection_free(connection); /* it failed before the library took anything over */
         close(fd);
     }
     web->adopting = NULL;
@@ -159,9 +168,21 @@ static void on_check(uv_check_t *check)
     web_socket_flush_dirty(check->data);
 }
 
+/* Slowloris: a first request that has not come in time, however slowly it comes. Later ones have
+ * the library's keep-alive time. */
+static void end_slow_requests(struct web *web)
+{
+    struct connection *connection, *next;
+
+    DL_FOREACH_SAFE(web->connections, connection, next)
+    if (!connection->wsi && uv_now(web->loop) - connection->opened_ms >= HEADER_SECONDS * 1000)
+        web_connection_free(connection);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct web *web = timer->data;
+    end_slow_requests(web);
     hub_tick(web->hub, uv_now(web->loop));
     web_socket_tick(web);
 }
@@ -200,18 +221,8 @@ static void log_from_library(int level, const char *line)
 
 static bool make_context(struct web *web)
 {
-    static struct lws_protocol_vhost_options headers[8];
-    static char names[8][40];
     void *loops[] = {web->loop};
 
-    for (size_t i = 0; i < http_security_header_count && i < ARRAY_SIZE(headers); i++) {
-        lws_snprintf(names[i], sizeof names[i], "%s:", http_security_headers[i].name);
-        headers[i] = (struct lws_protocol_vhost_options){
-            .next = i + 1 < http_security_header_count ? &headers[i + 1] : NULL,
-            .name = names[i],
-            .value = http_security_headers[i].value,
-        };
-    }
     lws_set_log_level(LLL_ERR | LLL_WARN, log_from_library);
     struct lws_context_creation_info info = {
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
@@ -220,7 +231,6 @@ static bool make_context(struct web *web)
         .pcontext = &web->context,
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
-        .headers = headers,
         .server_string = "aloha",
         .alpn = "http/1.1",
         .timeout_secs = HEADER_SECONDS,
@@ -272,13 +282,18 @@ size_t web_connection_count(const struct web *web)
 
 void web_goodbye(struct web *web, void (*on_empty)(void *ctx), void *ctx)
 {
+    struct connection *connection, *next;
+
     web->saying_goodbye = true;
     web->on_empty = on_empty;
     web->on_empty_ctx = ctx;
-    for (struct connection *connection = web->connections; connection;
-         connection = connection->next)
-        if (!connection->answer) /* what is being sent may end */
+    DL_FOREACH_SAFE(web->connections, connection, next)
+    {
+        if (!connection->wsi)
+            web_connection_free(connection);
+        else if (!connection->answer) /* what is being sent may end */
             web_socket_close(connection, CLOSE_RESTART);
+    }
     uv_timer_start(&web->tick, all_gone, web->connection_count ? WEB_GOODBYE_MS : 0, 0);
 }
 

@@ -1,6 +1,7 @@
 #include "aloha/ids.h"
 #include "aloha/log.h"
 #include "aloha/site_disk.h"
+#include "aloha/socket_bytes.h"
 #include "web_private.h"
 
 #include <stdlib.h>
@@ -92,48 +93,23 @@ static void read_request(struct http_request *request, struct lws *wsi, struct r
 
 /* ---- the answer ---- */
 
-static bool add_header(struct lws *wsi, const char *name, const char *value, unsigned char **at,
-                       unsigned char *end)
+static void write_date(char *out, size_t size)
 {
-    char with_colon[64];
-
-    lws_snprintf(with_colon, sizeof with_colon, "%s:", name);
-    return lws_add_http_header_by_name(wsi, (const unsigned char *)with_colon,
-                                       (const unsigned char *)value, (int)strlen(value), at,
-                                       end) == 0;
-}
-
-static bool add_date(struct lws *wsi, unsigned char **at, unsigned char *end)
-{
-    char text[40];
     time_t now = time(NULL);
     struct tm utc;
 
     gmtime_r(&now, &utc);
-    strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc); /* RFC 9110 section 5.6.7 */
-    return add_header(wsi, "date", text, at, end);
+    strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &utc);
 }
 
-/* Sends status line and headers; the security headers come from the vhost. */
-static bool send_head(struct connection *connection, const struct http_decision *decision)
+void web_http_compose(struct buf *out, const struct http_decision *decision,
+                      const struct http_answer *answer, size_t body_size, bool close)
 {
-    unsigned char head[LWS_PRE + ANSWER_HEAD_SIZE_MAX];
-    unsigned char *at = head + LWS_PRE, *end = head + sizeof head;
-    struct lws *wsi = connection->wsi;
-    const struct http_answer *answer = connection->answer;
+    char date[40];
 
-    bool ok = lws_add_http_header_status(wsi, decision->status | LWSAHH_FLAG_NO_SERVER_NAME, &at,
-                                         end) == 0;
-    ok = ok && add_date(wsi, &at, end);
-    for (size_t i = 0; ok && i < answer->header_count; i++)
-        ok = add_header(wsi, answer->headers[i].name, answer->headers[i].value, &at, end);
-    if (ok && connection->close_after_answer)
-        ok = add_header(wsi, "connection", "close", &at, end);
-    if (ok && decision->status != 304)
-        ok = lws_add_http_header_content_length(wsi, answer->body.size, &at, end) == 0;
-    ok = ok && lws_finalize_http_header(wsi, &at, end) == 0;
-    size_t size = (size_t)(at - head) - LWS_PRE;
-    return ok && lws_write(wsi, head + LWS_PRE, size, LWS_WRITE_HTTP_HEADERS) == (int)size;
+    write_date(date, sizeof date);
+    http_answer_write_head(out, decision, answer, date, close);
+    buf_add(out, (struct str){answer->body.text, body_size});
 }
 
 void web_http_deinit(struct connection *connection)
@@ -146,18 +122,32 @@ void web_http_deinit(struct connection *connection)
     connection->site = NULL;
 }
 
-/* The answer is on its way: the connection is ready for the next request, or done. */
-static int end_answer(struct connection *connection)
+/* True when the library has read no more than the heads that the door let through. It reads what is
+ * there, and a second request right behind the first would pass unjudged: such a connection ends.
+ */
+static bool has_read_exactly(struct connection *connection)
 {
-    bool close = connection->close_after_answer;
-
-    web_http_deinit(connection);
-    if (close)
-        return -1;
-    return lws_http_transaction_completed(connection->wsi) ? -1 : 0;
+    uint64_t size;
+    return socket_bytes_read(lws_get_socket_fd(connection->wsi), &size) &&
+           size == connection->heads_size;
 }
 
-static void count_status(struct metrics *metrics, unsigned status)
+/* The answer has been given to the library: the connection waits for the next request, or is done.
+ */
+static int end_answer(struct connection *connection)
+{
+    if (lws_partial_buffered(connection->wsi)) {
+        lws_callback_on_writable(connection->wsi); /* not all has left: come back then */
+        return 0;
+    }
+    web_http_deinit(connection);
+    if (connection->close_after_answer || !has_read_exactly(connection) ||
+        lws_http_transaction_completed(connection->wsi))
+        return -1;
+    return web_door_watch(connection) ? 0 : -1;
+}
+
+void web_http_count(struct metrics *metrics, unsigned status)
 {
     static const enum metric by_class[] = {METRIC_HTTP_2XX, METRIC_HTTP_3XX, METRIC_HTTP_4XX,
                                            METRIC_HTTP_5XX};
@@ -165,36 +155,40 @@ static void count_status(struct metrics *metrics, unsigned status)
         metrics->values[by_class[status / 100 - 2]]++;
 }
 
-/* Carries a decision out. `whole` sends the body at once: for the few bytes that go with a refusal.
- */
+/* Carries a decision out: the head and the beginning of the body leave in one write. */
 static int answer(struct connection *connection, const struct http_decision *decision,
-                  const struct site *site, bool whole)
+                  const struct site *site)
 {
     char fresh_room[PEER_ID_SIZE + 1] = "";
+    struct buf first;
 
     connection->close_after_answer =
         decision->close || ++connection->requests >= REQUESTS_PER_CONNECTION;
-    connection->answer_sent = 0;
     connection->answer = malloc(sizeof *connection->answer);
     if (!connection->answer)
         return -1;
     if (decision->action == HTTP_NEW_ROOM)
         ids_make_uuid(fresh_room);
-    count_status(connection->web->options.metrics, decision->status);
-    if (!http_answer_init(connection->answer, decision, site, fresh_room) ||
-        !send_head(connection, decision))
+    web_http_count(connection->web->options.metrics, decision->status);
+    if (!http_answer_init(connection->answer, decision, site, fresh_room))
         return -1;
 
-    if (decision->head_only || connection->answer->body.size == 0)
+    size_t body_size = decision->head_only ? 0 : connection->answer->body.size;
+    size_t now_size = body_size < BODY_CHUNK_SIZE ? body_size : BODY_CHUNK_SIZE;
+    buf_init(&first, BODY_CHUNK_SIZE + ANSWER_HEAD_SIZE_MAX);
+    web_http_compose(&first, decision, connection->answer, now_size,
+                     connection->close_after_answer);
+    connection->answer->body.size = body_size;
+    connection->answer_sent = now_size;
+    bool written = !first.failed && lws_write(connection->wsi, (unsigned char *)first.data,
+                                              first.size, LWS_WRITE_HTTP) == (int)first.size;
+    buf_deinit(&first);
+    if (!written)
+        return -1;
+    if (now_size == body_size)
         return end_answer(connection);
-    if (!whole) {
-        lws_callback_on_writable(connection->wsi);
-        return 0;
-    }
-    struct str body = connection->answer->body;
-    lws_write(connection->wsi, (unsigned char *)(uintptr_t)body.text, body.size,
-              LWS_WRITE_HTTP_FINAL);
-    return end_answer(connection);
+    lws_callback_on_writable(connection->wsi);
+    return 0;
 }
 
 /* The policy of this request: while developing, with the site as it is on the disk now. */
@@ -222,7 +216,7 @@ int web_http_request(struct connection *connection)
     read_request(&request, connection->wsi, &texts);
     http_decide(&decision, &policy, &request);
     log_debug("http_answered", log_uint("status", decision.status));
-    return answer(connection, &decision, policy.site, false);
+    return answer(connection, &decision, policy.site);
 }
 
 int web_http_writeable(struct connection *connection)
@@ -231,16 +225,15 @@ int web_http_writeable(struct connection *connection)
     if (!sending)
         return 0;
 
-    struct str body = sending->body;
-    size_t left = body.size - connection->answer_sent;
+    size_t left = sending->body.size - connection->answer_sent;
     size_t size = left < BODY_CHUNK_SIZE ? left : BODY_CHUNK_SIZE;
     /* The library takes a pointer to non-const and, for HTTP/1, only reads through it. */
-    unsigned char *chunk = (unsigned char *)(uintptr_t)(body.text + connection->answer_sent);
-    if (lws_write(connection->wsi, chunk, size,
-                  size == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
+    unsigned char *chunk =
+        (unsigned char *)(uintptr_t)(sending->body.text + connection->answer_sent);
+    if (size && lws_write(connection->wsi, chunk, size, LWS_WRITE_HTTP) < 0)
         return -1;
     connection->answer_sent += size;
-    if (connection->answer_sent == body.size)
+    if (size == left)
         return end_answer(connection);
     lws_callback_on_writable(connection->wsi);
     return 0;
@@ -267,6 +260,6 @@ int web_http_upgrade(struct connection *connection)
     if (decision.action == HTTP_WEBSOCKET)
         return 0;
     decision.close = true;
-    answer(connection, &decision, policy.site, true);
+    (void)answer(connection, &decision, policy.site);
     return -1;
 }

@@ -9,7 +9,9 @@
 /* One TCP connection, from accept to the end; a request or a WebSocket lives in it. */
 struct connection {
     struct web *web;
-    struct lws *wsi;
+    struct lws *wsi;   /* NULL until its first request has passed the door */
+    struct door *door; /* while it waits for a request */
+    uint64_t opened_ms;
     address_key from;
     struct connection *prev, *next;                 /* web->connections (utlist) */
     struct connection *prev_closing, *next_closing; /* web->closing, while `closing` */
@@ -20,17 +22,18 @@ struct connection {
     size_t answer_sent;
     bool close_after_answer;
     unsigned requests;
+    uint64_t heads_size; /* bytes of all request heads that have passed the door */
 
     /* WebSocket */
     bool is_websocket;
-    conn_id id;           /* 0: the hub does not know it, not yet or no longer */
-    struct buf in;        /* fragments of the message that is coming in */
-    uint64_t in_since_ms; /* when its first part came */
-    struct buf out;       /* frames not yet given to the library */
-    size_t out_in_library; /* bytes that it still holds for a full socket */
-    bool dirty;           /* listed in web->dirty */
-    bool client_closed;   /* it has sent a close frame */
-    bool client_clean;    /* ... with 1000, 1001 or no code at all */
+    conn_id id;             /* 0: the hub does not know it, not yet or no longer */
+    struct buf in;          /* fragments of the message that is coming in */
+    uint64_t in_since_ms;   /* when its first part came */
+    struct buf out;         /* frames not yet given to the library */
+    size_t out_in_library;  /* bytes that it still holds for a full socket */
+    bool dirty;             /* listed in web->dirty */
+    bool client_closed;     /* it has sent a close frame */
+    bool client_clean;      /* ... with 1000, 1001 or no code at all */
     enum close_why closing; /* we are closing it; CLOSE_NONE: no */
     bool close_sent;
     uint64_t closing_since_ms;
@@ -45,16 +48,16 @@ struct web {
     struct connection *connections;
     struct connection *closing;
     size_t connection_count;
-    struct connection *adopting;    /* the one that lws_adopt_...() is about */
-    struct connection **by_slot;    /* limits->connections_max; indexed by the low half of a conn_id */
-    conn_id *dirty;                 /* with frames to send at the end of this turn of the loop; two a slot:
-                                       one that closes in this turn, and one that takes its place */
+    struct connection *adopting; /* the one that lws_adopt_...() is about */
+    struct connection **by_slot; /* limits->connections_max; indexed by the low half of a conn_id */
+    conn_id *dirty; /* with frames to send at the end of this turn of the loop; two a slot:
+                       one that closes in this turn, and one that takes its place */
     size_t dirty_count;
-    struct buf spare[64];           /* memory of emptied out-queues, for the next ones */
+    struct buf spare[64]; /* memory of emptied out-queues, for the next ones */
     size_t spare_count;
-    uint64_t queued_size;           /* bytes waiting for all readers */
-    uv_prepare_t prepare;           /* before the loop sleeps: after timers */
-    uv_check_t check;               /* after it has read */
+    uint64_t queued_size; /* bytes waiting for all readers */
+    uv_prepare_t prepare; /* before the loop sleeps: after timers */
+    uv_check_t check;     /* after it has read */
     uv_timer_t tick;
     uv_timer_t reaper;
     unsigned handles_open;
@@ -63,18 +66,36 @@ struct web {
     bool saying_goodbye;
 };
 
+/* web.c */
+/* Gives an accepted connection whose first request is in order to the library. */
+void web_admit(struct connection *connection, int fd);
+/* Forgets a connection that the library does not have. */
+void web_connection_free(struct connection *connection);
+
+/* web_door.c: reads the head of each request, without taking it, before the library does. */
+/* Watches a connection that was just accepted; takes fd. False: no memory, fd is closed. */
+bool web_door_open(struct connection *connection, int fd);
+/* Watches a connection of the library's for its next request. False: no memory or descriptor. */
+bool web_door_watch(struct connection *connection);
+void web_door_shut(
+    struct connection *connection); /* stops watching; may be called when it does not */
+
 /* web_http.c: one request. Return values are those of a libwebsockets callback. */
 int web_http_request(struct connection *connection);
 int web_http_writeable(struct connection *connection);
 /* Judges an upgrade: 0 lets the library shake hands, -1 ends the connection, answered or not. */
 int web_http_upgrade(struct connection *connection);
 void web_http_deinit(struct connection *connection);
-bool web_headers_init(struct lws_vhost *vhost);
+/* Writes an answer's head and the first body_size bytes of its body. */
+void web_http_compose(struct buf *out, const struct http_decision *decision,
+                      const struct http_answer *answer, size_t body_size, bool close);
+void web_http_count(struct metrics *metrics, unsigned status);
 
 /* web_socket.c: one WebSocket. */
 int web_socket_opened(struct connection *connection);
 int web_socket_received(struct connection *connection, const char *data, size_t size);
-void web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size);
+void web_socket_client_closes(struct connection *connection, const unsigned char *data,
+                              size_t size);
 void web_socket_writeable(struct connection *connection);
 void web_socket_closed(struct connection *connection);
 void web_socket_deinit(struct connection *connection);

@@ -188,7 +188,8 @@ void web_socket_close(struct connection *connection, enum close_why why)
     connection->closing = why;
     DL_APPEND2(web->closing, connection, prev_closing, next_closing);
     connection->closing_since_ms = now_ms(web);
-    web->options.metrics->closes[why]++;
+    if (connection->is_websocket)
+        web->options.metrics->closes[why]++;
     log_debug("websocket_closing", log_text("reason", close_name(why)));
     uv_timer_start(&web->reaper, reap_soon, 0, 0);
 }

@@ -1,0 +1,40 @@
+/* http_head: judges the bytes of a request's head before the server library sees them.
+ *
+ * The library's parser (libwebsockets 4.1.6) lets pass what RFC 9112 forbids: bare line feeds,
+ * folded lines, a space before the colon, lower-case methods, any version, NUL. Where a proxy in
+ * front reads such bytes in another way than the server behind it, one request becomes two. So
+ * nothing but well-formed heads get in. */
+#ifndef ALOHA_HTTP_HEAD_H
+#define ALOHA_HTTP_HEAD_H
+
+#include "aloha/str.h"
+
+enum {
+    HTTP_TARGET_SIZE_MAX = 2048,
+    HTTP_HEADERS_SIZE_MAX = 8192, /* all header lines together */
+    HTTP_HEADER_LINES_MAX = 100,
+    HTTP_METHOD_SIZE_MAX = 16,
+    /* A head that is longer is refused, so this many bytes are always enough to judge one. */
+    HTTP_HEAD_SIZE_MAX = HTTP_METHOD_SIZE_MAX + HTTP_TARGET_SIZE_MAX + 16 + HTTP_HEADERS_SIZE_MAX,
+};
+
+struct http_head {
+    enum {
+        HTTP_HEAD_INCOMPLETE, /* well so far: more bytes are needed */
+        HTTP_HEAD_COMPLETE,
+        HTTP_HEAD_REFUSED,
+    } verdict;
+    size_t size;     /* HTTP_HEAD_COMPLETE: bytes, with the empty line at its end */
+    unsigned status; /* HTTP_HEAD_REFUSED: 400, 405, 414, 431 or 505 */
+};
+
+/* Judges the head at the start of `bytes`: RFC 9112 sections 2 to 5, strictly.
+ *   - GET or HEAD, one space, an origin-form target, one space, HTTP/1.0 or HTTP/1.1, CRLF;
+ *   - a target of visible ASCII whose escapes are whole and stand for neither NUL nor a slash,
+ * without backslash, fragment or dot segments, escaped or not;
+ *   - lines of `name:` (token characters, no space before the colon) and a value without control
+ *     characters but tabs, each ended by CRLF; no folded lines; no Upgrade to anything but
+ * websocket. Refuses as soon as it can tell, also in the middle. */
+struct http_head http_head_judge(struct str bytes);
+
+#endif

@@ -1,0 +1,149 @@
+/* The door: looks at the head of each request while it still lies in the kernel (MSG_PEEK) and lets
+ * the library read only what is well formed and complete. So slow heads hold no memory of the
+ * library's, and its lenient parser never meets what two parsers could read in two ways
+ * (http_head.h). */
+#include "aloha/log.h"
+#include "web_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct door {
+    uv_poll_t poll;
+    int fd; /* ours: the connection's only one before the library has it, a duplicate afterwards */
+    struct connection *connection;
+    size_t seen; /* bytes that were there the last time */
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* Stops watching. Returns the descriptor, which is the caller's now. */
+static int unwatch(struct connection *connection)
+{
+    struct door *door = connection->door;
+    int fd = door->fd;
+
+    connection->door = NULL;
+    uv_close((uv_handle_t *)&door->poll, on_closed);
+    return fd;
+}
+
+void web_door_shut(struct connection *connection)
+{
+    if (connection->door)
+        close(unwatch(connection));
+}
+
+/* Wakes us only when there are more than `seen` bytes to look at, or the connection ends. */
+static void wait_for_more(struct door *door, size_t seen)
+{
+    int low_water = (int)seen + 1;
+
+    door->seen = seen;
+    setsockopt(door->fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof low_water);
+}
+
+static void end(struct connection *connection)
+{
+    if (!connection->wsi) {
+        web_connection_free(connection);
+        return;
+    }
+    web_door_shut(connection);
+    web_socket_close(connection, CLOSE_POLICY); /* the reaper ends it; it is no WebSocket */
+}
+
+static void pass(struct connection *connection, const struct http_head *head)
+{
+    wait_for_more(connection->door, 0);
+    connection->heads_size += head->size;
+    int fd = unwatch(connection);
+    if (!connection->wsi) {
+        web_admit(connection, fd);
+        return;
+    }
+    close(fd);
+    lws_rx_flow_control(connection->wsi, 1);
+    lws_cancel_service(connection->web->context);
+}
+
+/* Answers without the library: it must not read these bytes. They are read away first, or the
+ * kernel would answer them with a reset that overtakes our words. */
+static void refuse(struct connection *connection, unsigned status)
+{
+    static char bytes[64 * 1024];
+    struct http_decision decision = {.action = HTTP_SHOW_ERROR, .status = status, .close = true};
+    struct http_answer answer;
+    struct buf out;
+    int fd = connection->door->fd;
+
+    buf_init(&out, sizeof bytes);
+    web_http_count(connection->web->options.metrics, status);
+    if (http_answer_init(&answer, &decision, connection->web->options.policy.site, NULL))
+        web_http_compose(&out, &decision, &answer, answer.body.size, true);
+    bool head_only = recv(fd, bytes, sizeof bytes, 0) >= 5 &&
+                     str_starts_with((struct str){bytes, 5}, STR("HEAD "));
+    size_t size = out.size - (head_only ? answer.body.size : 0);
+    if (!out.failed && send(fd, out.data, size, MSG_NOSIGNAL) >= 0)
+        shutdown(fd, SHUT_WR);
+    http_answer_deinit(&answer);
+    buf_deinit(&out);
+    log_debug("http_refused", log_uint("status", status));
+    end(connection);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    static char bytes[HTTP_HEAD_SIZE_MAX + 1];
+    struct door *door = poll->data;
+    struct connection *connection = door->connection;
+
+    (void)status;
+    (void)events;
+    ssize_t size = recv(door->fd, bytes, sizeof bytes, MSG_PEEK);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (size <= 0 || (size_t)size == door->seen) { /* it broke, or ended in the middle of a head */
+        end(connection);
+        return;
+    }
+    struct http_head head = http_head_judge((struct str){bytes, (size_t)size});
+    if (head.verdict == HTTP_HEAD_INCOMPLETE)
+        wait_for_more(door, (size_t)size);
+    else if (head.verdict == HTTP_HEAD_REFUSED)
+        refuse(connection, head.status);
+    else
+        pass(connection, &head);
+}
+
+bool web_door_open(struct connection *connection, int fd)
+{
+    struct door *door = calloc(1, sizeof *door);
+
+    if (!door || uv_poll_init(connection->web->loop, &door->poll, fd) != 0) {
+        free(door);
+        close(fd);
+        return false;
+    }
+    door->poll.data = door;
+    door->fd = fd;
+    door->connection = connection;
+    connection->door = door;
+    uv_poll_start(&door->poll, UV_READABLE, on_readable);
+    return true;
+}
+
+bool web_door_watch(struct connection *connection)
+{
+    int fd = fcntl(lws_get_socket_fd(connection->wsi), F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0 || !web_door_open(connection, fd))
+        return false;
+    lws_rx_flow_control(connection->wsi, 0);
+    return true;
+}
