@@ -4,12 +4,14 @@
 #include "aloha/ids.h"
 #include "aloha/listener.h"
 #include "aloha/ops.h"
+#include "aloha/site_disk.h"
 #include "aloha/web.h"
 
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -28,8 +30,12 @@ struct server {
     bool closing;
 };
 
-static int complain(const char *problem, int status)
+/* One line; what came from outside cannot steer the terminal. */
+static int complain(char *problem, int status)
 {
+    for (char *at = problem; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
     fprintf(stderr, "aloha: %s\n", problem);
     return status;
 }
@@ -97,8 +103,9 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
 
+    (void)number;
     if (server->closing)
-        _exit(128 + number); /* asked twice: at once */
+        _exit(EXIT_SUCCESS); /* asked twice: at once */
     server->closing = true;
     log_info("closing", log_uint("connections", web_connection_count(server->web)));
     ops_set_not_ready(server->ops, "closing");
@@ -196,6 +203,23 @@ static int serve(struct server *server)
     return status;
 }
 
+/* What the table of options cannot judge by itself. */
+static bool check_outside(const struct config *config, char *problem, size_t problem_size)
+{
+    if (!listener_address_is_valid(config->bind)) {
+        snprintf(problem, problem_size, "--bind: \"%.40s\" is not a numeric address", config->bind);
+        return false;
+    }
+    struct site *site = config->assets[0] ? site_disk_load(config->assets) : NULL;
+    if (config->assets[0] && !site) {
+        snprintf(problem, problem_size, "--assets: \"%.80s\" has no readable public/ and views/",
+                 config->assets);
+        return false;
+    }
+    site_disk_free(site);
+    return true;
+}
+
 int main(int argc, char *argv[])
 {
     static struct server server;
@@ -207,11 +231,13 @@ int main(int argc, char *argv[])
         return show(config_write_help);
     if (server.config.show_version)
         return puts("aloha " ALOHA_VERSION) < 0;
+    if (!check_outside(&server.config, problem, sizeof problem))
+        return complain(problem, EXIT_BAD_USAGE);
     console_start_log((enum log_level)server.config.log_level);
     fit_descriptors(&server.config.limits);
     log_switched_off(&server.config);
     json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */
     if (uv_loop_init(&server.loop) != 0)
-        return complain("cannot start: no event loop", EXIT_CANNOT_START);
+        return complain(strcpy(problem, "cannot start: no event loop"), EXIT_CANNOT_START);
     return serve(&server);
 }

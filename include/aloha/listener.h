@@ -14,6 +14,9 @@ struct listener;
 /* Called for each connection: fd is non-blocking, close-on-exec and TCP_NODELAY; taken. */
 typedef void listener_accept_fn(void *ctx, int fd, const struct sockaddr *from);
 
+/* True for an IPv4 or IPv6 address in digits. */
+bool listener_address_is_valid(const char *address);
+
 /* Listens on a numeric address.
  *   address  "::" takes IPv4 too, and falls back to 0.0.0.0 where there is no IPv6.
  *   port     0 takes a free one.

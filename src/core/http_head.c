@@ -73,18 +73,20 @@ static int take_path_byte(struct str *path)
     return byte == 0 || byte == '/' || byte == '\\' ? -1 : byte;
 }
 
-/* No dot segments, in any spelling: nobody here needs them, and parsers differ about them. */
+/* No empty and no dot segments, in any spelling: nobody here needs them, and parsers differ about
+ * them. */
 static bool path_is_plain(struct str path)
 {
     size_t segment = 0, dots = 0; /* bytes of this segment, and how many are dots */
 
+    path = (struct str){path.text + 1, path.size - 1}; /* the slash in front */
     while (path.size) {
         bool slash = path.text[0] == '/';
         int byte = take_path_byte(&path);
         if (byte < 0)
             return false;
         if (slash) {
-            if (segment && segment == dots && dots <= 2)
+            if (segment == dots && dots <= 2)
                 return false;
             segment = dots = 0;
             continue;
@@ -168,6 +170,10 @@ static unsigned judge_header_line(struct judge *judge)
         return status;
     if (str_equal_nocase(name, STR("transfer-encoding")))
         return 400; /* no body is read here, least of all one without a length */
+    uint64_t length;
+    if (str_equal_nocase(name, STR("content-length")) &&
+        !str_to_uint(str_trim(value), UINT64_MAX, &length))
+        return 400;
     if (str_equal_nocase(name, STR("upgrade")) &&
         !str_equal_nocase(str_trim(value), STR("websocket")))
         return 400;

@@ -102,19 +102,32 @@ static int open_socket(const struct addrinfo *address, uint16_t port)
     return fd;
 }
 
-/* Returns a listening descriptor, or -1 and why. */
-static int listen_on(const char *address, uint16_t port, char *problem, size_t problem_size)
+static struct addrinfo *parse_address(const char *address)
 {
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
 
-    if (getaddrinfo(address, NULL, &hints, &found) != 0) {
-        snprintf(problem, problem_size, "--bind: \"%.40s\" is not an address", address);
-        return -1;
-    }
-    int fd = open_socket(found, port);
-    int error = errno;
-    freeaddrinfo(found);
+    return getaddrinfo(address, NULL, &hints, &found) == 0 ? found : NULL;
+}
+
+bool listener_address_is_valid(const char *address)
+{
+    struct addrinfo *found = parse_address(address);
+
+    if (found)
+        freeaddrinfo(found);
+    return found != NULL;
+}
+
+/* Returns a listening descriptor, or -1 and why. */
+static int listen_on(const char *address, uint16_t port, char *problem, size_t problem_size)
+{
+    struct addrinfo *found = parse_address(address);
+    int fd = found ? open_socket(found, port) : -1;
+    int error = found ? errno : EINVAL;
+
+    if (found)
+        freeaddrinfo(found);
     if (fd < 0 && error == EAFNOSUPPORT && strcmp(address, "::") == 0)
         return listen_on("0.0.0.0", port, problem, problem_size);
     if (fd < 0)

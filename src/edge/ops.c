@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     CONNECTIONS_MAX = 64,
@@ -81,7 +82,7 @@ static bool host_is_loopback(const char *host)
     for (size_t i = 0; host && i < ARRAY_SIZE(names); i++) {
         size_t size = strlen(names[i]);
         uint64_t port;
-        if (strncmp(host, names[i], size) != 0)
+        if (strncasecmp(host, names[i], size) != 0)
             continue;
         if (host[size] == '\0' ||
             (host[size] == ':' && str_to_uint(str_of(host + size + 1), 65535, &port)))
@@ -257,6 +258,15 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
     }
 }
 
+/* Paths are compared as they came: no route here has an escape, and an escaped NUL would cut one.
+ */
+static size_t keep_escapes(void *ctx, struct MHD_Connection *connection, char *text)
+{
+    (void)ctx;
+    (void)connection;
+    return strlen(text);
+}
+
 static void log_from_library(void *ctx, const char *format, va_list args)
 {
     char text[256];
@@ -288,6 +298,7 @@ static struct MHD_Daemon *start_daemon(struct ops *ops, uint16_t port)
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_LISTENING_ADDRESS_REUSE, 1, NULL},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, ops},
         {MHD_OPTION_END, 0, NULL},
     };

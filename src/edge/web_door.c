@@ -58,10 +58,18 @@ static void end(struct connection *connection)
     web_socket_close(connection, CLOSE_POLICY); /* the reaper ends it; it is no WebSocket */
 }
 
-static void pass(struct connection *connection, const struct http_head *head)
+/* Lets the library read: the first head, and those that follow it at once when they are in order
+ * too. If anything else follows, web_http.c notices that the library has read too much, and ends
+ * it. */
+static void pass(struct connection *connection, struct http_head head, struct str bytes)
 {
     wait_for_more(connection->door, 0);
-    connection->heads_size += head->size;
+    while (head.verdict == HTTP_HEAD_COMPLETE) {
+        connection->heads_passed++;
+        connection->heads_size += head.size;
+        bytes = (struct str){bytes.text + head.size, bytes.size - head.size};
+        head = http_head_judge(bytes);
+    }
     int fd = unwatch(connection);
     if (!connection->wsi) {
         web_admit(connection, fd);
@@ -112,13 +120,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         end(connection);
         return;
     }
-    struct http_head head = http_head_judge((struct str){bytes, (size_t)size});
+    struct str peeked = {bytes, (size_t)size};
+    struct http_head head = http_head_judge(peeked);
     if (head.verdict == HTTP_HEAD_INCOMPLETE)
         wait_for_more(door, (size_t)size);
     else if (head.verdict == HTTP_HEAD_REFUSED)
         refuse(connection, head.status);
     else
-        pass(connection, &head);
+        pass(connection, head, peeked);
 }
 
 bool web_door_open(struct connection *connection, int fd)

@@ -141,10 +141,11 @@ static int end_answer(struct connection *connection)
         return 0;
     }
     web_http_deinit(connection);
-    if (connection->close_after_answer || !has_read_exactly(connection) ||
+    bool last = connection->requests == connection->heads_passed;
+    if (connection->close_after_answer || (last && !has_read_exactly(connection)) ||
         lws_http_transaction_completed(connection->wsi))
         return -1;
-    return web_door_watch(connection) ? 0 : -1;
+    return !last || web_door_watch(connection) ? 0 : -1;
 }
 
 void web_http_count(struct metrics *metrics, unsigned status)

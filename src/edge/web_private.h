@@ -21,8 +21,9 @@ struct connection {
     struct site *site;          /* what answer->body points into, while developing; owned */
     size_t answer_sent;
     bool close_after_answer;
-    unsigned requests;
-    uint64_t heads_size; /* bytes of all request heads that have passed the door */
+    unsigned requests;     /* answered */
+    unsigned heads_passed; /* request heads that the door has let through */
+    uint64_t heads_size;   /* and their bytes */
 
     /* WebSocket */
     bool is_websocket;

@@ -190,7 +190,7 @@ void web_socket_close(struct connection *connection, enum close_why why)
     connection->closing_since_ms = now_ms(web);
     if (connection->is_websocket)
         web->options.metrics->closes[why]++;
-    log_debug("websocket_closing", log_text("reason", close_name(why)));
+    log_debug("connection_closing", log_text("reason", close_name(why)));
     uv_timer_start(&web->reaper, reap_soon, 0, 0);
 }
 
