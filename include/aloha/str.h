@@ -11,11 +11,7 @@ struct str {
 };
 
 /* A str over a string literal; its size is known to the compiler. */
-#define STR(literal)                                                                               \
-    (struct str)                                                                                   \
-    {                                                                                              \
-        (literal), sizeof(literal) - 1                                                             \
-    }
+#define STR(literal) (struct str){(literal), sizeof(literal) - 1}
 
 struct str str_of(const char *text); /* up to its NUL; NULL gives the empty str */
 bool str_equal(struct str a, struct str b);

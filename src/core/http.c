@@ -1,5 +1,6 @@
 #include "aloha/http.h"
 
+#include "aloha/gzip.h"
 #include "aloha/message.h"
 #include "aloha/view.h"
 
@@ -207,6 +208,13 @@ static void decide_asset(struct http_decision *out, const struct http_policy *po
     out->status = unchanged ? 304 : 200;
 }
 
+/* A page is packed when it is asked for, so only by what is quick. */
+static enum encoding page_encoding(struct str accept_encoding)
+{
+    static const struct asset page = {.content[ENCODING_GZIP] = {"", 1}};
+    return asset_negotiate(&page, accept_encoding);
+}
+
 static void decide_route(struct http_decision *out, const struct http_policy *policy,
                          const struct http_request *request)
 {
@@ -224,6 +232,7 @@ static void decide_route(struct http_decision *out, const struct http_policy *po
         bool valid = room_id_is_valid(out->room_id);
         out->action = valid ? HTTP_SHOW_ROOM : HTTP_SHOW_ERROR;
         out->status = valid ? 200 : 404;
+        out->encoding = valid ? page_encoding(request->accept_encoding) : ENCODING_IDENTITY;
     } else {
         decide_asset(out, policy, request);
     }
@@ -301,6 +310,23 @@ static void show_error(struct http_answer *out, const struct http_decision *deci
 
 enum { PAGE_SIZE_MAX = 1024 * 1024 };
 
+/* When it cannot be packed it goes as it is. */
+static void pack_page(struct http_answer *out, enum encoding encoding)
+{
+    struct buf packed;
+
+    if (encoding != ENCODING_GZIP || out->page.failed)
+        return;
+    buf_init(&packed, PAGE_SIZE_MAX);
+    if (!gzip_pack(&packed, buf_str(&out->page))) {
+        buf_deinit(&packed);
+        return;
+    }
+    buf_deinit(&out->page);
+    out->page = packed;
+    add_header(out, "content-encoding", encoding_name(encoding));
+}
+
 bool http_answer_init(struct http_answer *out, const struct http_decision *decision,
                       const struct site *site, const char *fresh_room)
 {
@@ -324,6 +350,8 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
     if (decision->action == HTTP_SHOW_ROOM) {
         struct view_value values[] = {{"roomId", decision->room_id}, {"assets", str_of(assets)}};
         view_render(&out->page, site->room_view, values, ARRAY_SIZE(values));
+        add_header(out, "vary", "accept-encoding");
+        pack_page(out, decision->encoding);
     } else {
         show_error(out, decision, site, str_of(assets));
     }
