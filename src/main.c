@@ -33,9 +33,7 @@ struct server {
 /* One line; what came from outside cannot steer the terminal. */
 static int complain(char *problem, int status)
 {
-    for (char *at = problem; *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?';
+    str_make_printable(problem);
     fprintf(stderr, "aloha: %s\n", problem);
     return status;
 }

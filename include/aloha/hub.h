@@ -19,7 +19,7 @@ struct effects {
     void (*send)(void *ctx, conn_id to, const struct str *parts, size_t count);
     /* Closes the WebSocket once what is queued has left. hub_closed() follows, after this event. */
     void (*close)(void *ctx, conn_id conn, enum close_why why);
-    /* Sends an empty ping; the pong comes back as hub_heard(). */
+    /* Sends a ping; the pong comes back as hub_heard(). */
     void (*ping)(void *ctx, conn_id conn);
     /* Writes a fresh random UUID (version 4) and its NUL. */
     void (*make_peer_id)(void *ctx, char out[PEER_ID_SIZE + 1]);
@@ -57,7 +57,7 @@ enum hub_end {
 
 /* The WebSocket is gone, or as good as gone. The others are told at once; the id means nothing from
  * now on. */
-void hub_closed(struct hub *hub, conn_id conn, enum hub_end end, uint64_t now_ms);
+void hub_closed(struct hub *hub, conn_id id, enum hub_end end, uint64_t now_ms);
 
 /* Looks after deadlines. Called once a second. */
 void hub_tick(struct hub *hub, uint64_t now_ms);

@@ -25,6 +25,9 @@ struct str str_cut(struct str *rest, char separator);
 /* text without the spaces and tabs at both ends. */
 struct str str_trim(struct str text);
 
+/* Replaces control characters by '?', so that a text from outside cannot steer a terminal. */
+void str_make_printable(char *text);
+
 /* Reads decimal digits and nothing else.
  *   returns   true and *out when text is 1 to 19 digits and at most max. */
 bool str_to_uint(struct str text, uint64_t max, uint64_t *out);

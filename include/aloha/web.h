@@ -29,7 +29,7 @@ struct web_options {
 MUST_USE struct web *web_new(uv_loop_t *loop, const struct web_options *options);
 
 /* Takes an accepted connection, or closes it when the limits say so. fits listener_accept_fn. */
-void web_adopt(void *web, int fd, const struct sockaddr *from);
+void web_adopt(void *ctx, int fd, const struct sockaddr *from);
 
 size_t web_connection_count(const struct web *web);
 

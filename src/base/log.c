@@ -44,6 +44,8 @@ static void put_escaped(struct line *line, struct str text)
             size = snprintf(escaped, sizeof escaped, "\\x%02x", c);
         else
             size = snprintf(escaped, sizeof escaped, "%c", c);
+        if ((size_t)size > sizeof line->text - ROOM_FOR_END - line->size)
+            return; /* half an escape would be something else */
         put(line, escaped, (size_t)size);
     }
 }
@@ -60,23 +62,28 @@ static void put_time(struct line *line, uint64_t wall_ms)
     put(line, text, size);
 }
 
+/* Adds a field, or nothing where it does not fit: half a number would be another number. A text may
+ * be cut, but has both its quotes. */
 static void put_field(struct line *line, const struct log_field *field)
 {
-    char number[24];
+    char head[128], number[24] = "";
+    size_t room = sizeof line->text - ROOM_FOR_END - line->size;
+    bool is_text = field->type == LOG_FIELD_TEXT;
 
-    put(line, " ", 1);
-    put(line, field->name, strlen(field->name));
-    if (field->type == LOG_FIELD_UINT) {
-        int size = snprintf(number, sizeof number, "=%llu", (unsigned long long)field->uint);
-        put(line, number, (size_t)size);
+    int head_size = snprintf(head, sizeof head, " %s=%s", field->name, is_text ? "\"" : "");
+    int number_size =
+        is_text ? 0 : snprintf(number, sizeof number, "%llu", (unsigned long long)field->uint);
+    if ((size_t)(head_size + number_size) > room)
         return;
-    }
-    put(line, "=\"", 2);
+    put(line, head, (size_t)head_size);
+    put(line, number, (size_t)number_size);
+    if (!is_text)
+        return;
     put_escaped(line, field->text);
-    line->text[line->size++] = '"'; /* ROOM_FOR_END: always fits once */
+    line->text[line->size++] = '"'; /* ROOM_FOR_END: fits once, and then nothing else does */
 }
 
-static void write_line(enum log_level level, const char *event, const struct log_field *fields,
+static bool write_line(enum log_level level, const char *event, const struct log_field *fields,
                        size_t count, uint64_t wall_ms)
 {
     struct line line = {.size = 0};
@@ -89,8 +96,20 @@ static void write_line(enum log_level level, const char *event, const struct log
     for (size_t i = 0; i < count && line.size < sizeof line.text - ROOM_FOR_END; i++)
         put_field(&line, &fields[i]);
     line.text[line.size++] = '\n';
-    if (!logger.sink.write(logger.sink.ctx, line.text, line.size))
-        logger.dropped++;
+    return logger.sink.write(logger.sink.ctx, line.text, line.size);
+}
+
+/* Tells how many lines were lost since it was last told. */
+static void report_dropped(uint64_t wall_ms)
+{
+    uint64_t dropped = logger.dropped;
+    struct log_field lines = log_uint("lines", dropped - logger.dropped_reported);
+
+    if (dropped == logger.dropped_reported)
+        return;
+    logger.lines_in_second++;
+    if (write_line(LOG_LEVEL_WARNING, "log_dropped", &lines, 1, wall_ms))
+        logger.dropped_reported = dropped;
 }
 
 /* True when this second has room for one more line. Errors are not spared: a flood of them is what
@@ -100,11 +119,7 @@ static bool may_write(uint64_t wall_ms)
     if (wall_ms / 1000 != logger.second) {
         logger.second = wall_ms / 1000;
         logger.lines_in_second = 0;
-        if (logger.dropped != logger.dropped_reported) {
-            struct log_field lines = log_uint("lines", logger.dropped - logger.dropped_reported);
-            logger.dropped_reported = logger.dropped;
-            write_line(LOG_LEVEL_WARNING, "log_dropped", &lines, 1, wall_ms);
-        }
+        report_dropped(wall_ms);
     }
     return logger.lines_in_second++ < LOG_LINES_PER_S;
 }
@@ -162,8 +177,6 @@ void log_event(enum log_level level, const char *event, const struct log_field *
     if (!log_level_is_on(level))
         return;
     uint64_t wall_ms = logger.sink.wall_ms(logger.sink.ctx);
-    if (may_write(wall_ms))
-        write_line(level, event, fields, count, wall_ms);
-    else
+    if (!may_write(wall_ms) || !write_line(level, event, fields, count, wall_ms))
         logger.dropped++;
 }

@@ -62,6 +62,13 @@ struct str str_trim(struct str text)
     return text;
 }
 
+void str_make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 bool str_to_uint(struct str text, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;

@@ -228,6 +228,13 @@ static bool read_flag(struct config *config, int argc, char *const argv[], int *
     return store_or_complain(config, option, where, value, problem, problem_size);
 }
 
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* What may be set together works together: a message of the allowed size fits its sender's rate
+ * and, in its envelope, its receiver's queue. */
 static void derive_limits(struct config *config)
 {
     struct limits *limits = &config->limits;
@@ -239,17 +246,17 @@ static void derive_limits(struct config *config)
     limits->bytes =
         (struct bucket_rate){config->rate_kibibytes * 1024 * 60, config->rate_kibibytes * 1024 * 8};
     limits->message_size_max = config->message_kibibytes * 1024;
-    limits->queue_size_max = config->queue_kibibytes * 1024;
+    limits->bytes.burst = larger(limits->bytes.burst, limits->message_size_max);
+    limits->queue_size_max = larger(config->queue_kibibytes * 1024, 2 * limits->message_size_max);
     limits->queues_size_max = config->queues_mebibytes * 1024 * 1024;
     limits->join_deadline_ms = config->join_deadline_s * 1000;
     limits->ping_after_ms = config->ping_after_s * 1000;
     limits->gone_after_ms = config->gone_after_s * 1000;
 }
 
-bool config_read(struct config *out, int argc, char *const argv[], char *const environment[],
-                 char *problem, size_t problem_size)
+static bool read_all(struct config *out, int argc, char *const argv[], char *const environment[],
+                     char *problem, size_t problem_size)
 {
-    *out = (struct config){0};
     store_defaults(out);
     if (!read_environment(out, environment, problem, problem_size))
         return false;
@@ -265,6 +272,17 @@ bool config_read(struct config *out, int argc, char *const argv[], char *const e
     if (out->gone_after_s <= out->ping_after_s) {
         snprintf(problem, problem_size, "--gone-after: must be longer than --ping-after (%u s)",
                  out->ping_after_s);
+        return false;
+    }
+    return true;
+}
+
+bool config_read(struct config *out, int argc, char *const argv[], char *const environment[],
+                 char *problem, size_t problem_size)
+{
+    *out = (struct config){0};
+    if (!read_all(out, argc, argv, environment, problem, problem_size)) {
+        str_make_printable(problem);
         return false;
     }
     derive_limits(out);
@@ -311,8 +329,9 @@ static void add_option_help(struct buf *out, const struct option *option)
 
 void config_write_help(struct buf *out)
 {
-    buf_add(out, STR("aloha - video calls from your own machine: run it, open the address, share "
-                     "the link\n\nUsage: aloha [options]\n"));
+    buf_add(out, STR("aloha: video calls from your own machine.\n"
+                     "Run it, open the address that it shows, share the link of the room.\n"
+                     "\nUsage: aloha [options]\n"));
     for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
         buf_add_format(out, "\n%s:\n", groups[g].title);
         for (size_t i = 0; i < groups[g].count; i++)

@@ -164,20 +164,26 @@ static unsigned decide_websocket(const struct http_policy *policy,
     return 101;
 }
 
-/* RFC 9110 section 13.1.2, weak comparison. */
+/* True for "TAG" and "TAG-br" and the like: whatever encoding stands behind the digest, the content
+ * is the same (RFC 9110 section 13.1.2, weak comparison). */
+static bool is_tag(struct str candidate, struct str tag)
+{
+    if (str_starts_with(candidate, STR("W/")))
+        candidate = (struct str){candidate.text + 2, candidate.size - 2};
+    if (candidate.size < tag.size + 2 || candidate.text[0] != '"' ||
+        candidate.text[candidate.size - 1] != '"')
+        return false;
+    struct str inside = {candidate.text + 1, candidate.size - 2};
+    return str_starts_with(inside, tag) &&
+           (inside.size == tag.size || inside.text[tag.size] == '-');
+}
+
 static bool matches_tag(struct str if_none_match, struct str tag)
 {
     while (if_none_match.size) {
         struct str candidate = str_trim(str_cut(&if_none_match, ','));
-        if (str_equal(candidate, STR("*")))
+        if (str_equal(candidate, STR("*")) || is_tag(candidate, tag))
             return true;
-        if (str_starts_with(candidate, STR("W/")))
-            candidate = (struct str){candidate.text + 2, candidate.size - 2};
-        if (candidate.size < tag.size + 2 || candidate.text[0] != '"')
-            continue;
-        candidate = (struct str){candidate.text + 1, tag.size};
-        if (str_equal(candidate, tag))
-            return true; /* whatever encoding is named behind the digest: the content is the same */
     }
     return false;
 }
@@ -355,8 +361,12 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
     } else {
         show_error(out, decision, site, str_of(assets));
     }
+    if (out->page.failed) {
+        http_answer_deinit(out);
+        return false;
+    }
     out->body = buf_str(&out->page);
-    return !out->page.failed;
+    return true;
 }
 
 static void write_header(struct buf *out, const char *name, const char *value)
@@ -383,4 +393,5 @@ void http_answer_write_head(struct buf *out, const struct http_decision *decisio
 void http_answer_deinit(struct http_answer *answer)
 {
     buf_deinit(&answer->page);
+    *answer = (struct http_answer){0};
 }

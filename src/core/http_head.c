@@ -132,6 +132,8 @@ static unsigned judge_request_line(struct judge *judge)
     struct str method, target, version;
 
     unsigned status = take_until(judge, ' ', is_token_char, HTTP_METHOD_SIZE_MAX, 400, &method);
+    if (!status && method.size == 0)
+        status = 400;
     if (status)
         return status;
     judge->known_method = str_equal(method, STR("GET")) || str_equal(method, STR("HEAD"));
@@ -203,9 +205,11 @@ static unsigned judge_headers(struct judge *judge)
 
 struct http_head http_head_judge(struct str bytes)
 {
-    struct judge judge = {.at = bytes.text, .end = bytes.text + bytes.size};
+    if (bytes.size == 0)
+        return (struct http_head){.verdict = HTTP_HEAD_INCOMPLETE};
 
-    unsigned status = bytes.size ? judge_request_line(&judge) : NEED_MORE;
+    struct judge judge = {.at = bytes.text, .end = bytes.text + bytes.size};
+    unsigned status = judge_request_line(&judge);
     if (!status)
         status = judge_headers(&judge);
     if (!status && !judge.known_method)

@@ -69,15 +69,16 @@ static struct conn *find_conn(struct hub *hub, conn_id id)
     return conn->state != CONN_FREE && conn->generation == id >> 32 ? conn : NULL;
 }
 
-/* The hub's clock goes with the outer one but never jumps. When this process was stopped for a
- * while (SIGSTOP, a sleeping laptop), what the clients sent meanwhile is still unread: nobody may
- * be timed out for our own silence. */
+/* The hub's clock goes with the outer one but does not jump. When this process was stopped for a
+ * while (SIGSTOP, a sleeping laptop), what the clients sent meanwhile is still unread: that time
+ * does not count, for nobody may be timed out for our own silence. */
 static void advance_clock(struct hub *hub, uint64_t outer_ms)
 {
     if (outer_ms <= hub->outer_ms)
         return;
     uint64_t step = outer_ms - hub->outer_ms;
-    hub->now_ms += step < LIMIT_CLOCK_STEP_MAX_MS ? step : LIMIT_CLOCK_STEP_MAX_MS;
+    if (step <= LIMIT_CLOCK_STEP_MAX_MS)
+        hub->now_ms += step;
     hub->outer_ms = outer_ms;
 }
 
@@ -350,7 +351,9 @@ struct hub *hub_new(const struct limits *limits, const struct effects *effects,
     buf_init(&hub->scratch, MESSAGE_OUT_SIZE_MAX);
     hub->rooms = rooms_new(limits, key);
     hub->conns = calloc(limits->connections_max, sizeof *hub->conns);
-    if (!hub->rooms || !hub->conns) {
+    /* All of it now, so that whatever happens can be told. Untouched pages cost nothing. */
+    bool can_speak = buf_reserve(&hub->scratch, MESSAGE_OUT_SIZE_MAX) != NULL;
+    if (!hub->rooms || !hub->conns || !can_speak) {
         hub_free(hub);
         return NULL;
     }

@@ -10,11 +10,36 @@ struct scan {
     unsigned members;
 };
 
-/* Bytes that go by in a string: all but the quote, the backslash and the control characters. */
-static bool is_plain(char c)
-{
-    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
-}
+/* What a byte means inside a string. Strings are most of what is relayed, so this is a table. */
+enum { STRING_REFUSED, STRING_PLAIN, STRING_END, STRING_ESCAPE };
+
+#define PLAIN_8  1, 1, 1, 1, 1, 1, 1, 1
+#define PLAIN_32 PLAIN_8, PLAIN_8, PLAIN_8, PLAIN_8
+
+static const unsigned char string_class[256] = {
+    0,        0,        0,          0,
+    0,        0,        0,          0,
+    0,        0,        0,          0,
+    0,        0,        0,          0, /* control characters are refused: RFC 8259 */
+    0,        0,        0,          0,
+    0,        0,        0,          0,
+    0,        0,        0,          0,
+    0,        0,        0,          0, /* section 7 */
+    1,        1,        STRING_END, 1,
+    1,        1,        1,          1,
+    PLAIN_8,  PLAIN_8,  PLAIN_8, /* space to ? */
+    PLAIN_8,  PLAIN_8,  PLAIN_8,    1,
+    1,        1,        1,          STRING_ESCAPE,
+    1,        1,        1,                    /* @ to _ */
+    PLAIN_32,                                 /* ` to 0x7f */
+    PLAIN_32, PLAIN_32, PLAIN_32,   PLAIN_32, /* UTF-8 */
+};
+
+/* True for the letter of a one-character escape. */
+static const bool is_short_escape[256] = {
+    ['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
+    ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true,
+};
 
 static void skip_space(struct scan *scan)
 {
@@ -44,31 +69,37 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-static bool scan_escape(struct scan *scan)
+/* Looks at an escape behind its backslash. Returns what follows it, or NULL. */
+static const char *scan_escape(const char *at, const char *end)
 {
-    if (scan->at == scan->end)
-        return false;
-    char c = *scan->at++;
-    if (c != 'u')
-        return c != '\0' && strchr("\"\\/bfnrt", c) != NULL;
-    for (int i = 0; i < 4; i++, scan->at++)
-        if (scan->at == scan->end || !is_hex(*scan->at))
-            return false;
-    return true;
+    if (at == end)
+        return NULL;
+    if (is_short_escape[(unsigned char)*at])
+        return at + 1;
+    if (*at != 'u' || end - at < 5)
+        return NULL;
+    for (int i = 1; i <= 4; i++)
+        if (!is_hex(at[i]))
+            return NULL;
+    return at + 5;
 }
 
 static bool scan_string(struct scan *scan)
 {
     if (!take(scan, '"'))
         return false;
-    for (;;) {
-        while (scan->at < scan->end && is_plain(*scan->at))
-            scan->at++;
-        if (take(scan, '"'))
+    const char *at = scan->at, *end = scan->end; /* locals: the compiler keeps them in registers */
+    while (at && at < end) {
+        unsigned char class = string_class[(unsigned char)*at++];
+        if (class == STRING_PLAIN)
+            continue;
+        if (class == STRING_END) {
+            scan->at = at;
             return true;
-        if (!take(scan, '\\') || !scan_escape(scan))
-            return false;
+        }
+        at = class == STRING_ESCAPE ? scan_escape(at, end) : NULL;
     }
+    return false;
 }
 
 static bool scan_digits(struct scan *scan)
@@ -193,6 +224,9 @@ static bool scan_value(struct scan *scan, enum json_kind *kind)
 
 bool json_scan_object(struct str text, json_member_fn *on_member, void *ctx)
 {
+    if (text.size == 0)
+        return false;
+
     struct scan scan = {.at = text.text, .end = text.text + text.size, .depth = 1};
 
     skip_space(&scan);
@@ -204,6 +238,9 @@ bool json_scan_object(struct str text, json_member_fn *on_member, void *ctx)
 
 bool json_scan_value(struct str text)
 {
+    if (text.size == 0)
+        return false;
+
     struct scan scan = {.at = text.text, .end = text.text + text.size};
     enum json_kind kind;
 

@@ -1,8 +1,10 @@
 #include "aloha/message.h"
 
+#include "aloha/buf.h"
 #include "aloha/json.h"
 #include "aloha/utf8.h"
 
+#include <jansson.h>
 #include <string.h>
 
 enum { TYPE_SIZE_MAX = 32 };
@@ -31,6 +33,8 @@ static const struct {
 struct envelope {
     struct json_member type;
     struct json_member members[MEMBER_COUNT];
+    struct buf others; /* names that are none of ours, as {"name":0,"name":0 */
+    size_t other_count;
 };
 
 /* The place for a member of that name; NULL when it is none of ours. */
@@ -54,6 +58,27 @@ static struct str unescape_name(struct str name, char *out, size_t capacity)
     return (struct str){out, size < 0 ? 0 : (size_t)size};
 }
 
+static bool note_other(struct envelope *envelope, struct str name)
+{
+    buf_add(&envelope->others, envelope->other_count++ ? STR(",\"") : STR("{\""));
+    buf_add(&envelope->others, name);
+    return buf_add(&envelope->others, STR("\":0"));
+}
+
+/* True when a member that is none of ours came twice, in whatever spelling: jansson compares what
+ * the names mean. Messages with two such members are rare, so this costs nobody anything. */
+static bool others_repeat(struct envelope *envelope)
+{
+    if (envelope->other_count < 2)
+        return false;
+    buf_add(&envelope->others, STR("}"));
+    json_error_t error = {0};
+    json_t *object =
+        json_loadb(envelope->others.data, envelope->others.size, JSON_REJECT_DUPLICATES, &error);
+    json_decref(object);
+    return object == NULL && json_error_code(&error) == json_error_duplicate_key;
+}
+
 static bool on_member(void *ctx, const struct json_member *member)
 {
     char unescaped[64];
@@ -63,7 +88,7 @@ static bool on_member(void *ctx, const struct json_member *member)
         name = unescape_name(name, unescaped, sizeof unescaped);
     struct json_member *place = envelope_place(ctx, name);
     if (!place)
-        return true;
+        return note_other(ctx, member->name);
     if (place->value.text)
         return false; /* twice the same member */
     *place = *member;
@@ -92,7 +117,10 @@ enum err message_decode(struct message *out, struct str text)
 {
     struct envelope envelope = {0};
 
-    if (!json_scan_object(text, on_member, &envelope))
+    buf_init(&envelope.others, 2 * text.size + 16);
+    bool valid = json_scan_object(text, on_member, &envelope) && !others_repeat(&envelope);
+    buf_deinit(&envelope.others);
+    if (!valid)
         return ERR_BAD_MESSAGE;
     enum err err = find_type(&envelope.type, &out->type);
     if (err)

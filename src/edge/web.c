@@ -238,9 +238,9 @@ static bool make_context(struct web *web)
         .keepalive_timeout = KEEP_ALIVE_SECONDS,
         .max_http_header_data = HEADERS_STORE_SIZE,
         .pt_serv_buf_size = RECEIVE_SIZE + LWS_PRE,
-        .gid = -1,
-        .uid = -1,
     };
+    info.gid = (__typeof__(info.gid))-1; /* stay who we are; int in 4.1, unsigned later */
+    info.uid = (__typeof__(info.uid))-1;
     web->context = lws_create_context(&info);
     if (!web->context) {
         log_error("lws_failed",
@@ -262,11 +262,10 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options)
     uint32_t slots = options->limits->connections_max;
     struct effects effects = web_socket_effects(web);
     web->by_slot = calloc(slots, sizeof(struct connection *));
-    web->dirty = calloc(2 * (size_t)slots, sizeof *web->dirty);
     web->hub = hub_new(options->limits, &effects, options->metrics, options->admission,
                        options->key, uv_now(loop));
     start_handles(web);
-    if (web->by_slot && web->dirty && web->hub && make_context(web))
+    if (web->by_slot && web->hub && make_context(web))
         return web;
     web_stop(web);
     while (web->handles_open)
@@ -320,6 +319,5 @@ void web_free(struct web *web)
         buf_deinit(&web->spare[i]);
     hub_free(web->hub);
     free(web->by_slot);
-    free(web->dirty);
     free(web);
 }

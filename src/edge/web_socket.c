@@ -50,6 +50,8 @@ static void mark_dirty(struct connection *connection)
     struct web *web = connection->web;
     if (connection->dirty)
         return;
+    if (web->dirty_count == ARRAY_SIZE(web->dirty))
+        web_socket_flush_dirty(web);
     connection->dirty = true;
     web->dirty[web->dirty_count++] = connection->id;
 }
@@ -351,8 +353,9 @@ static void effect_close(void *ctx, conn_id id, enum close_why why)
 static void effect_ping(void *ctx, conn_id id)
 {
     struct connection *connection = find(ctx, id);
+    struct str payload = STR("aloha"); /* never empty: the library keeps empty pongs to itself */
     if (connection)
-        queue_frame(connection, OPCODE_PING, NULL, 0);
+        queue_frame(connection, OPCODE_PING, &payload, 1);
 }
 
 static void effect_make_peer_id(void *ctx, char out[PEER_ID_SIZE + 1])

@@ -1,0 +1,63 @@
+/* The documents that come out of tables. */
+#ifndef ALOHA_TESTS_DOCS_H
+#define ALOHA_TESTS_DOCS_H
+
+#include "aloha/config.h"
+#include "aloha/err.h"
+#include "aloha/metrics.h"
+
+/* The table of error codes in docs/protocol.md. */
+static void write_errors(struct buf *out)
+{
+    buf_add(out, STR("| code | what it says | socket |\n| --- | --- | --- |\n"));
+    for (int err = OK + 1; err < ERR_COUNT; err++) {
+        if (err == ERR_NO_MEMORY)
+            continue; /* hub-full on the wire, and then closed */
+        enum close_why why = err_close((enum err)err);
+        buf_add_format(out, "| `%s` | %s | ", err_wire_name((enum err)err),
+                       err_text((enum err)err));
+        if (why == CLOSE_NONE)
+            buf_add(out, STR("open |\n"));
+        else
+            buf_add_format(out, "closed %u |\n", close_code(why));
+    }
+}
+
+/* The table of close codes in docs/protocol.md. */
+static void write_closes(struct buf *out)
+{
+    buf_add(out, STR("| code | reason |\n| --- | --- |\n"));
+    for (int why = CLOSE_NONE + 1; why < CLOSE_COUNT; why++)
+        buf_add_format(out, "| %u | %s |\n", close_code((enum close_why)why),
+                       close_text((enum close_why)why));
+}
+
+/* The table of metrics in docs/operations.md. */
+static void write_metrics(struct buf *out)
+{
+#define METRIC_LINE(id, name, type, help)                                                          \
+    buf_add_format(out, "| `%s` | %s | %s |\n", name, type, help);
+    buf_add(out, STR("| name | type | what it counts |\n| --- | --- | --- |\n"));
+    METRIC_TABLE(METRIC_LINE)
+#undef METRIC_LINE
+    buf_add(
+        out,
+        STR("| `aloha_messages_received_total{type}` | counter | Messages received, by type. |\n"
+            "| `aloha_errors_sent_total{code}` | counter | Error messages sent, by code. |\n"
+            "| `aloha_websockets_closed_total{reason}` | counter | WebSockets that this server "
+            "closed, by reason. |\n"));
+}
+
+/* A document of its own, or a part that stands in one, word for word. */
+static const struct {
+    const char *name;
+    void (*write)(struct buf *out);
+    const char *file;
+} documents[] = {
+    {"configuration", config_write_markdown, "docs/configuration.md"},
+    {"errors", write_errors, "docs/protocol.md"},
+    {"closes", write_closes, "docs/protocol.md"},
+    {"metrics", write_metrics, "docs/operations.md"},
+};
+
+#endif

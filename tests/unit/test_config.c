@@ -1,0 +1,325 @@
+/* config: everything that can be set. The rows of the table are read from the generated page, so
+ * that each is tested without being named here. */
+#include "aloha/config.h"
+#include "harness.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+static char problem[256];
+static struct config config;
+
+/* Reads a command line of up to four words and an environment of up to two. */
+static bool read_words(const char *a, const char *b, const char *c, const char *d,
+                       const char *environment_a, const char *environment_b)
+{
+    char *argv[] = {(char *)(uintptr_t) "aloha", (char *)(uintptr_t)a, (char *)(uintptr_t)b,
+                    (char *)(uintptr_t)c,        (char *)(uintptr_t)d, NULL};
+    char *environment[] = {(char *)(uintptr_t)environment_a, (char *)(uintptr_t)environment_b,
+                           NULL};
+    int argc = 1;
+
+    while (argv[argc])
+        argc++;
+    strcpy(problem, "(none)");
+    return config_read(&config, argc, argv, environment, problem, sizeof problem);
+}
+
+static bool read_flags(const char *a, const char *b)
+{
+    return read_words(a, b, NULL, NULL, NULL, NULL);
+}
+
+static bool read_environment(const char *a)
+{
+    return read_words(NULL, NULL, NULL, NULL, a, NULL);
+}
+
+TEST(with_nothing_set_everything_has_a_default)
+{
+    EXPECT(read_flags(NULL, NULL));
+    EXPECT_UINT(3000, config.port);
+    EXPECT_UINT(3001, config.ops_port);
+    EXPECT_STR("::", str_of(config.bind));
+    EXPECT_STR("", str_of(config.assets));
+    EXPECT_UINT(LOG_LEVEL_INFO, config.log_level);
+    EXPECT_UINT(1, config.allow_no_origin);
+    EXPECT(!config.show_help && !config.show_version);
+    EXPECT_STR("(none)", str_of(problem));
+}
+
+TEST(the_default_limits_are_the_promised_ones) /* SECURITY R13, R18 to R23, R32, R37 */
+{
+    EXPECT(read_flags(NULL, NULL));
+    const struct limits *limits = &config.limits;
+    EXPECT_UINT(10000, limits->connections_max);
+    EXPECT_UINT(100, limits->connections_per_address);
+    EXPECT_UINT(20 * 60, limits->connections.per_minute);
+    EXPECT_UINT(60, limits->connections.burst);
+    EXPECT_UINT(30, limits->joins.per_minute);
+    EXPECT_UINT(50 * 60, limits->messages.per_minute);
+    EXPECT_UINT(300, limits->messages.burst);
+    EXPECT_UINT(256 * 1024 * 60, limits->bytes.per_minute);
+    EXPECT_UINT(2 * 1024 * 1024, limits->bytes.burst);
+    EXPECT_UINT(65536, limits->message_size_max);
+    EXPECT_UINT(1024 * 1024, limits->queue_size_max);
+    EXPECT_UINT(128 * 1024 * 1024, limits->queues_size_max);
+    EXPECT_UINT(12, limits->room_peers_max);
+    EXPECT_UINT(10000, limits->join_deadline_ms);
+    EXPECT_UINT(20000, limits->ping_after_ms);
+    EXPECT_UINT(45000, limits->gone_after_ms);
+}
+
+TEST(a_flag_takes_its_value_behind_it_or_behind_an_equals_sign)
+{
+    EXPECT(read_flags("--port", "4000"));
+    EXPECT_UINT(4000, config.port);
+    EXPECT(read_flags("--port=4001", NULL));
+    EXPECT_UINT(4001, config.port);
+    EXPECT(read_flags("--bind=127.0.0.1", NULL));
+    EXPECT_STR("127.0.0.1", str_of(config.bind));
+    EXPECT(read_flags("--assets=a=b", NULL));
+    EXPECT_STR("a=b", str_of(config.assets));
+    EXPECT(read_flags("--assets=", NULL));
+    EXPECT_STR("", str_of(config.assets));
+    EXPECT(read_flags("--allow-no-origin", "no"));
+    EXPECT_UINT(0, config.allow_no_origin);
+    EXPECT(read_flags("--log-level", "debug"));
+    EXPECT_UINT(LOG_LEVEL_DEBUG, config.log_level);
+    EXPECT(read_words("--port=1", "--ops-port", "2", "--room-peers-max=3", NULL, NULL));
+    EXPECT_UINT(1, config.port);
+    EXPECT_UINT(2, config.ops_port);
+    EXPECT_UINT(3, config.limits.room_peers_max);
+}
+
+TEST(a_flag_beats_the_environment_and_the_environment_beats_the_default)
+{
+    EXPECT(read_environment("ALOHA_PORT=4000"));
+    EXPECT_UINT(4000, config.port);
+    EXPECT(read_words("--port", "5000", NULL, NULL, "ALOHA_PORT=4000", "ALOHA_OPS_PORT=4001"));
+    EXPECT_UINT(5000, config.port);
+    EXPECT_UINT(4001, config.ops_port);
+    EXPECT(read_words("--port=1", "--port=2", NULL, NULL, NULL, NULL)); /* the last one counts */
+    EXPECT_UINT(2, config.port);
+}
+
+TEST(the_rest_of_the_environment_does_not_matter)
+{
+    EXPECT(read_words(NULL, NULL, NULL, NULL, "PORT=1", "ALOHAPORT=2"));
+    EXPECT(read_words(NULL, NULL, NULL, NULL, "aloha_port=1", "XALOHA_PORT=2"));
+    EXPECT(read_environment("ALOHA_PORT")); /* no assignment */
+    EXPECT_UINT(3000, config.port);
+    char *argv[] = {(char *)(uintptr_t) "aloha", NULL};
+    EXPECT(config_read(&config, 1, argv, NULL, problem, sizeof problem));
+}
+
+TEST(zero_switches_a_rate_off)
+{
+    EXPECT(read_words("--rate-messages=0", "--rate-bytes=0", "--rate-connections=0",
+                      "--rate-joins=0", NULL, NULL));
+    EXPECT_UINT(0, config.limits.messages.per_minute);
+    EXPECT_UINT(0, config.limits.bytes.per_minute);
+    EXPECT_UINT(0, config.limits.connections.per_minute);
+    EXPECT_UINT(0, config.limits.joins.per_minute);
+}
+
+TEST(help_and_version_are_asked_for)
+{
+    EXPECT(read_flags("--help", NULL) && config.show_help);
+    EXPECT(read_flags("-h", NULL) && config.show_help);
+    EXPECT(read_flags("--version", NULL) && config.show_version);
+    EXPECT(read_flags("--port=1", "--help") && config.show_help);
+}
+
+TEST(each_bad_flag_is_one_clear_line)
+{
+    static const struct {
+        const char *a, *b, *line;
+    } rows[] = {
+        {"--port", "x", "--port: \"x\" is not a number from 0 to 65535"},
+        {"--port=65536", NULL, "--port: \"65536\" is not a number from 0 to 65535"},
+        {"--port=-1", NULL, "--port: \"-1\" is not a number from 0 to 65535"},
+        {"--port=", NULL, "--port: \"\" is not a number from 0 to 65535"},
+        {"--port= 1", NULL, "--port: \" 1\" is not a number from 0 to 65535"},
+        {"--port=1.5", NULL, "--port: \"1.5\" is not a number from 0 to 65535"},
+        {"--port=4294967297", NULL, "--port: \"4294967297\" is not a number from 0 to 65535"},
+        {"--port", NULL, "--port: needs a value"},
+        {"--room-peers-max=0", NULL, "--room-peers-max: \"0\" is not a number from 1 to 50"},
+        {"--room-peers-max=51", NULL, "--room-peers-max: \"51\" is not a number from 1 to 50"},
+        {"--log-level=loud", NULL, "--log-level: \"loud\" is not error, warning, info or debug"},
+        {"--log-level=Info", NULL, "--log-level: \"Info\" is not error, warning, info or debug"},
+        {"--allow-no-origin=maybe", NULL, "--allow-no-origin: \"maybe\" is not yes or no"},
+        {"--allow-no-origin=", NULL, "--allow-no-origin: \"\" is not yes or no"},
+        {"--ports=1", NULL, "--ports: no such option; --help lists them"},
+        {"--por", "1", "--por: no such option; --help lists them"},
+        {"-port=1", NULL, "-port: no such option; --help lists them"},
+        {"port=1", NULL, "port: no such option; --help lists them"},
+        {"3000", NULL, "3000: no such option; --help lists them"},
+        {"--", NULL, "--: no such option; --help lists them"},
+        {"", NULL, ": no such option; --help lists them"},
+        {"--help=yes", NULL, "--help: no such option; --help lists them"},
+        {"--Port=1", NULL, "--Port: no such option; --help lists them"},
+        {"--ping-after=45", NULL, "--gone-after: must be longer than --ping-after (45 s)"},
+        {"--gone-after=20", NULL, "--gone-after: must be longer than --ping-after (20 s)"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        EXPECT_THAT(!read_flags(rows[i].a, rows[i].b), "%s", rows[i].a);
+        EXPECT_STR(rows[i].line, str_of(problem));
+    }
+}
+
+TEST(each_bad_variable_is_one_clear_line)
+{
+    static const struct {
+        const char *variable, *line;
+    } rows[] = {
+        {"ALOHA_PORT=x", "ALOHA_PORT: \"x\" is not a number from 0 to 65535"},
+        {"ALOHA_PORT=", "ALOHA_PORT: \"\" is not a number from 0 to 65535"},
+        {"ALOHA_LOG_LEVEL=", "ALOHA_LOG_LEVEL: \"\" is not error, warning, info or debug"},
+        {"ALOHA_ALLOW_NO_ORIGIN=1", "ALOHA_ALLOW_NO_ORIGIN: \"1\" is not yes or no"},
+        {"ALOHA_PORTS=1", "ALOHA_PORTS: no such setting; --help lists them"},
+        {"ALOHA_port=1", "ALOHA_port: no such setting; --help lists them"},
+        {"ALOHA_=1", "ALOHA_: no such setting; --help lists them"},
+        {"ALOHA_OPS-PORT=1", "ALOHA_OPS-PORT: no such setting; --help lists them"},
+        {"ALOHA_HELP=1", "ALOHA_HELP: no such setting; --help lists them"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        EXPECT_THAT(!read_environment(rows[i].variable), "%s", rows[i].variable);
+        EXPECT_STR(rows[i].line, str_of(problem));
+    }
+}
+
+TEST(a_problem_is_one_line_whatever_was_typed)
+{
+    static const char *const flags[] = {"--a\nb=1", "--port=1\n2", "--port=\x1b[31m", "x\r\n",
+                                        "--bad\x07name"};
+    static char endless[2000];
+
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+        EXPECT(!read_flags(flags[i], NULL));
+        for (const char *at = problem; *at; at++)
+            EXPECT_THAT((unsigned char)*at >= 0x20 && *at != 0x7f,
+                        "byte %02x in the line of flag %zu", (unsigned)(unsigned char)*at, i);
+    }
+    memset(endless, 'x', sizeof endless - 1);
+    EXPECT(!read_flags(endless, NULL));
+    EXPECT(!read_flags("--port", endless));
+    EXPECT(strlen(problem) < 120);
+}
+
+/* What may be set together must also work together. */
+TEST(limits_that_contradict_each_other_are_refused_or_made_to_fit)
+{
+    if (read_flags("--message-max=1024", "--queue-max=64"))
+        EXPECT_THAT(config.limits.message_size_max < config.limits.queue_size_max,
+                    "a message of the allowed size does not fit into the queue of its receiver");
+    if (read_flags("--message-max=1024", "--rate-bytes=1"))
+        EXPECT_THAT(config.limits.message_size_max <= config.limits.bytes.burst,
+                    "a message of the allowed size is always over the rate");
+}
+
+/* ---- the table, as the page has it ---- */
+
+struct row {
+    char flag[64], variable[64], def[64];
+    unsigned min, max; /* 0, 0 when it is not a number */
+};
+
+enum { ROWS_MAX = 64 };
+
+static size_t read_page(struct row rows[ROWS_MAX])
+{
+    struct buf page;
+    size_t count = 0;
+
+    buf_init(&page, 1024 * 1024);
+    config_write_markdown(&page);
+    struct str rest = buf_str(&page);
+    while (rest.size && count < ROWS_MAX) {
+        struct str line = str_cut(&rest, '\n');
+        struct row *row = &rows[count];
+        const char *text = fmt("%.*s", (int)line.size, line.text);
+        *row = (struct row){.def = ""};
+        if (sscanf(text, "| `--%63[^`]` | `%63[^`]` |", row->flag, row->variable) != 2)
+            continue;
+        sscanf(text, "| `--%*[^`]` | `%*[^`]` | `%63[^`]`", row->def);
+        const char *range = strstr(text, "| a number from ");
+        if (range)
+            sscanf(range, "| a number from %u to %u", &row->min, &row->max);
+        count++;
+    }
+    buf_deinit(&page);
+    return count;
+}
+
+TEST(each_row_takes_its_limits_and_refuses_what_lies_beyond)
+{
+    static struct row rows[ROWS_MAX];
+    size_t count = read_page(rows), numbers = 0;
+
+    EXPECT(count >= 20);
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row = &rows[i];
+        if (row->max == 0)
+            continue;
+        numbers++;
+        /* at the ends of their ranges some contradict others, which then say so */
+        EXPECT(read_flags(fmt("--%s=%u", row->flag, row->max), NULL) ||
+               !strstr(problem, fmt("\"%u\"", row->max)));
+        EXPECT(read_flags(fmt("--%s=%u", row->flag, row->min), NULL) ||
+               !strstr(problem, fmt("\"%u\"", row->min)));
+        EXPECT(!read_flags(fmt("--%s=%u", row->flag, row->max + 1), NULL));
+        EXPECT_STR(fmt("--%s: \"%u\" is not a number from %u to %u", row->flag, row->max + 1,
+                       row->min, row->max),
+                   str_of(problem));
+        if (row->min)
+            EXPECT(!read_flags(fmt("--%s=%u", row->flag, row->min - 1), NULL));
+        EXPECT(!read_environment(fmt("%s=x", row->variable)));
+        EXPECT_STR(fmt("%s: \"x\" is not a number from %u to %u", row->variable, row->min,
+                       row->max),
+                   str_of(problem));
+    }
+    EXPECT(numbers >= 15);
+}
+
+TEST(each_row_has_a_variable_by_rule_and_a_default_that_is_allowed)
+{
+    static struct row rows[ROWS_MAX];
+    size_t count = read_page(rows);
+
+    for (size_t i = 0; i < count; i++) {
+        char variable[80];
+        size_t size = (size_t)sprintf(variable, "ALOHA_%s", rows[i].flag);
+        for (size_t at = 6; at < size; at++)
+            variable[at] = (char)(variable[at] == '-' ? '_' : toupper((unsigned char)variable[at]));
+        EXPECT_STR(variable, str_of(rows[i].variable));
+        EXPECT_THAT(read_flags(fmt("--%s=%s", rows[i].flag, rows[i].def), NULL), "%s", problem);
+        EXPECT_THAT(read_environment(fmt("%s=%s", rows[i].variable, rows[i].def)), "%s", problem);
+        for (size_t other = 0; other < i; other++)
+            EXPECT(strcmp(rows[other].flag, rows[i].flag) != 0);
+    }
+}
+
+TEST(the_help_shows_each_option_and_fits_into_80_columns)
+{
+    static struct row rows[ROWS_MAX];
+    struct buf help;
+
+    buf_init(&help, 65536);
+    config_write_help(&help);
+    buf_add(&help, (struct str){"", 1});
+    EXPECT(!help.failed);
+    size_t count = read_page(rows);
+    for (size_t i = 0; i < count; i++)
+        EXPECT_THAT(strstr(help.data, fmt("\n  --%s ", rows[i].flag)), "%s", rows[i].flag);
+    EXPECT(strstr(help.data, "\n  --help") && strstr(help.data, "\n  --version"));
+    for (const char *line = help.data; *line;) {
+        size_t size = strcspn(line, "\n");
+        EXPECT_THAT(size <= 80, "%zu columns: %.*s", size, (int)size, line);
+        EXPECT_THAT(size == 0 || line[size - 1] != ' ', "%.*s", (int)size, line);
+        line += size + (line[size] == '\n');
+    }
+    buf_deinit(&help);
+}

@@ -1,0 +1,54 @@
+/* The documents that come out of tables say what the tables say. */
+#include "docs.h"
+#include "harness.h"
+
+TEST(the_configuration_page_is_the_table)
+{
+    struct buf wanted;
+
+    buf_init(&wanted, 1024 * 1024);
+    config_write_markdown(&wanted);
+    struct str page = source_file_read("docs/configuration.md");
+    EXPECT_THAT(str_equal(buf_str(&wanted), page),
+                "make it again: write_docs configuration > docs/configuration.md");
+    free((char *)(uintptr_t)page.text);
+    buf_deinit(&wanted);
+}
+
+TEST(each_part_that_is_generated_stands_word_for_word_in_its_page)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+        struct buf wanted;
+        buf_init(&wanted, 1024 * 1024);
+        documents[i].write(&wanted);
+        struct str page = source_file_read(documents[i].file);
+        EXPECT(wanted.size && page.size);
+        EXPECT_THAT(memmem(page.text, page.size, wanted.data, wanted.size),
+                    "%s is not up to date: write_docs %s", documents[i].file, documents[i].name);
+        free((char *)(uintptr_t)page.text);
+        buf_deinit(&wanted);
+    }
+}
+
+TEST(the_protocol_page_knows_every_message_and_every_member)
+{
+    struct str page = source_file_read("docs/protocol.md");
+    static const char *const said_by_the_hub[] = {"RoomJoined", "UserJoined", "Signal", "UserLeft",
+                                                  "Error"};
+
+    EXPECT(page.size);
+    for (int i = 0; i < MESSAGE_TYPE_COUNT; i++)
+        EXPECT_THAT(strstr(page.text, fmt("| `%s` |", message_type_name((enum message_type)i))),
+                    "%s", message_type_name((enum message_type)i));
+    for (size_t i = 0; i < ARRAY_SIZE(said_by_the_hub); i++)
+        EXPECT_THAT(strstr(page.text, fmt("| `%s` |", said_by_the_hub[i])), "%s",
+                    said_by_the_hub[i]);
+    static const char *const members[] = {
+#define MEMBER_WIRE(name, wire, kind) wire,
+        MEMBER_TABLE(MEMBER_WIRE)
+#undef MEMBER_WIRE
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        EXPECT_THAT(strstr(page.text, members[i]), "%s", members[i]);
+    free((char *)(uintptr_t)page.text);
+}

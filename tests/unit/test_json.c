@@ -1,0 +1,433 @@
+/* json: RFC 8259. The forms follow Nicolas Seriot's "JSON Parsing Test Suite" (y_: must be taken,
+ * n_: must be refused, i_: a parser's own choice, ours is in json.h). */
+#include "aloha/json.h"
+#include "harness.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* clang-format off */
+static const struct str valid[] = {
+    ROW_STR("[[]   ]"), ROW_STR("[\"\"]"), ROW_STR("[]"), ROW_STR("[\"a\"]"), ROW_STR("[false]"), ROW_STR("[null, 1, \"1\", {}]"),
+    ROW_STR("[null]"), ROW_STR("[1\n]"), ROW_STR(" [1]"), ROW_STR("[1,null,null,null,2]"), ROW_STR("[2] "),
+    ROW_STR("[123e65]"), ROW_STR("[0e+1]"), ROW_STR("[0e1]"), ROW_STR("[ 4]"), ROW_STR("[-0.000000000000000000000000001]\n"),
+    ROW_STR("[20e1]"), ROW_STR("[-0]"), ROW_STR("[-123]"), ROW_STR("[-1]"), ROW_STR("[-0]"), ROW_STR("[1E22]"), ROW_STR("[1E-2]"), ROW_STR("[1E+2]"),
+    ROW_STR("[123e45]"), ROW_STR("[123.456e78]"), ROW_STR("[1e-2]"), ROW_STR("[1e+2]"), ROW_STR("[123]"), ROW_STR("[123.456789]"),
+    ROW_STR("{\"asd\":\"sdf\", \"dfg\":\"fgh\"}"), ROW_STR("{\"asd\":\"sdf\"}"), ROW_STR("{\"a\":\"b\",\"a\":\"c\"}"),
+    ROW_STR("{\"a\":\"b\",\"a\":\"b\"}"), ROW_STR("{}"), ROW_STR("{\"\":0}"), ROW_STR("{\"foo\\u0000bar\": 42}"),
+    ROW_STR("{ \"min\": -1.0e+28, \"max\": 1.0e+28 }"), ROW_STR("{\"a\":[]}"), ROW_STR("{\"title\":\"\\u041f\\u043e\"}"),
+    ROW_STR("{\n\"a\": \"b\"\n}"), ROW_STR("[\"\\u0060\\u012a\\u12AB\"]"), ROW_STR("[\"\\uD801\\udc37\"]"),
+    ROW_STR("[\"\\ud83d\\ude39\\ud83d\\udc8d\"]"), ROW_STR("[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]"), ROW_STR("[\"\\\\u0000\"]"),
+    ROW_STR("[\"\\\"\"]"), ROW_STR("[\"a/*b*/c/*d//e\"]"), ROW_STR("[\"\\\\a\"]"), ROW_STR("[\"\\\\n\"]"), ROW_STR("[\"\\u0012\"]"),
+    ROW_STR("[\"\\uFFFF\"]"), ROW_STR("[ \"asd\"]"), ROW_STR("[\"\xf4\x8f\xbf\xbf\"]"), ROW_STR("[\"\xef\xbf\xbf\"]"),
+    ROW_STR("[\"\\u0000\"]"), ROW_STR("[\"\\u002c\"]"), ROW_STR("[\"\xcf\x80\"]"), ROW_STR("[\"\xf0\x9b\xbf\xbf\"]"), ROW_STR("[\"asd \"]"),
+    ROW_STR("\" \""), ROW_STR("[\"\\uD834\\uDd1e\"]"), ROW_STR("[\"\\u0821\"]"), ROW_STR("[\"\xe2\x80\xa8\"]"), ROW_STR("[\"\xe2\x80\xa9\"]"),
+    ROW_STR("[\"\\u0061\\u30af\\u30EA\\u30b9\"]"), ROW_STR("[\"new\\u000Aline\"]"), ROW_STR("[\"\x7f\"]"), ROW_STR("[\"\\u005C\"]"),
+    ROW_STR("[\"\\u0022\"]"), ROW_STR("[\"\\u200B\"]"), ROW_STR("[\"\\u2064\"]"), ROW_STR("[\"\\uFDD0\"]"), ROW_STR("[\"\\uFFFE\"]"),
+    ROW_STR("[\"a\xc3\xa9z\"]"), ROW_STR("false"), ROW_STR("42"), ROW_STR("-0.1"), ROW_STR("null"), ROW_STR("\"asd\""), ROW_STR("true"), ROW_STR("\"\""),
+    ROW_STR("[\"a\"]\n"), ROW_STR("[true]"), ROW_STR(" [] "), ROW_STR("\t[\r\n]"), ROW_STR("0"), ROW_STR("-0e0"), ROW_STR("1.0E-0"),
+    /* i_: taken by the grammar, whatever a parser could hold */
+    ROW_STR("[123.456e-789]"), ROW_STR("[0.4e00669999999999999999999999999999999999999999999999999999999969999999006]"),
+    ROW_STR("[-1e+9999]"), ROW_STR("[1.5e+9999]"), ROW_STR("[-123123e100000]"), ROW_STR("[123123e100000]"), ROW_STR("[123e-10000000]"),
+    ROW_STR("[-123123123123123123123123123123]"), ROW_STR("[100000000000000000000]"), ROW_STR("[-237462374673276894279832749832423479823246327846]"),
+    ROW_STR("{\"\\uDFAA\":0}"), ROW_STR("[\"\\uDADA\"]"), ROW_STR("[\"\\uD888\\u1234\"]"), ROW_STR("[\"\\uD800\\n\"]"), ROW_STR("[\"\\uDd1ea\"]"),
+    ROW_STR("[\"\\uD800\\uD800\\n\"]"), ROW_STR("[\"\\ud800\"]"), ROW_STR("[\"\\ud800abc\"]"), ROW_STR("[\"\\uDd1e\\uD834\"]"), ROW_STR("[\"\\uDFAA\"]"),
+};
+
+static const struct str invalid[] = {
+    ROW_STR(""), ROW_STR(" "), ROW_STR("[1 true]"), ROW_STR("[\"\": 1]"), ROW_STR("[\"\"],"), ROW_STR("[,1]"), ROW_STR("[1,,2]"), ROW_STR("[\"x\",,]"),
+    ROW_STR("[\"x\"]]"), ROW_STR("[\"\",]"), ROW_STR("[\"x\""), ROW_STR("[x"), ROW_STR("[3[4]]"), ROW_STR("[1:2]"), ROW_STR("[,]"), ROW_STR("[-]"),
+    ROW_STR("[   , \"\"]"), ROW_STR("[\"a\",\n4\n,1,"), ROW_STR("[1,]"), ROW_STR("[1,,]"), ROW_STR("[\"\x0b\"a\"\\f\"]"), ROW_STR("[*]"), ROW_STR("[\"\""),
+    ROW_STR("[1,"), ROW_STR("[1,\n1\n,1"), ROW_STR("[{}"), ROW_STR("[fals]"), ROW_STR("[nul]"), ROW_STR("[tru]"), ROW_STR("[True]"), ROW_STR("[NULL]"),
+    ROW_STR("123\0"), ROW_STR("[++1234]"), ROW_STR("[+1]"), ROW_STR("[+Inf]"), ROW_STR("[-01]"), ROW_STR("[-1.0.]"), ROW_STR("[-2.]"), ROW_STR("[-NaN]"),
+    ROW_STR("[.-1]"), ROW_STR("[.2e-3]"), ROW_STR("[0.1.2]"), ROW_STR("[0.3e+]"), ROW_STR("[0.3e]"), ROW_STR("[0.e1]"), ROW_STR("[0E+]"), ROW_STR("[0E]"),
+    ROW_STR("[0e+]"), ROW_STR("[0e]"), ROW_STR("[1.0e+]"), ROW_STR("[1.0e-]"), ROW_STR("[1.0e]"), ROW_STR("[1 000.0]"), ROW_STR("[1eE2]"), ROW_STR("[2.e+3]"),
+    ROW_STR("[2.e-3]"), ROW_STR("[2.e3]"), ROW_STR("[9.e+]"), ROW_STR("[Inf]"), ROW_STR("[NaN]"), ROW_STR("[\xef\xbc\x91]"), ROW_STR("[1+2]"), ROW_STR("[0x1]"),
+    ROW_STR("[0x42]"), ROW_STR("[Infinity]"), ROW_STR("[0e+-1]"), ROW_STR("[-123.123foo]"), ROW_STR("[-Infinity]"), ROW_STR("[-foo]"), ROW_STR("[- 1]"),
+    ROW_STR("[-012]"), ROW_STR("[-.123]"), ROW_STR("[-1x]"), ROW_STR("[1ea]"), ROW_STR("[1.]"), ROW_STR("[.123]"), ROW_STR("[1.2a-3]"), ROW_STR("[1.8011670033376514H-308]"),
+    ROW_STR("[012]"), ROW_STR("[00]"), ROW_STR("[\"x\", truth]"), ROW_STR("{[: \"x\"}"), ROW_STR("{\"x\", null}"), ROW_STR("{\"x\"::\"b\"}"),
+    ROW_STR("{\xf0\x9f\x87\xa8\xf0\x9f\x87\xad}"), ROW_STR("{\"a\":\"a\" 123}"), ROW_STR("{key: 'value'}"), ROW_STR("{\"a\" b}"), ROW_STR("{:\"b\"}"),
+    ROW_STR("{\"a\":"), ROW_STR("{\"a\""), ROW_STR("{1:1}"), ROW_STR("{9999E9999:1}"), ROW_STR("{null:null,null:null}"), ROW_STR("{\"id\":0,,,,,}"),
+    ROW_STR("{'a':0}"), ROW_STR("{\"id\":0,}"), ROW_STR("{\"a\":\"b\"}/**/"), ROW_STR("{\"a\":\"b\"}/**//"), ROW_STR("{\"a\":\"b\"}//"), ROW_STR("{\"a\":\"b\"}/"),
+    ROW_STR("{\"a\":\"b\",,\"c\":\"d\"}"), ROW_STR("{a: \"b\"}"), ROW_STR("{\"a\":\"a"), ROW_STR("{ \"foo\" : \"bar\", \"a\" }"), ROW_STR("{\"a\":\"b\"}#"),
+    ROW_STR("[\"\\uD800\\\"]"), ROW_STR("[\"\\uD800\\u\"]"), ROW_STR("[\"\\uD800\\u1\"]"), ROW_STR("[\"\\uD800\\u1x\"]"), ROW_STR("[\xc3\xa9]"),
+    ROW_STR("[\"\\\0\"]"), ROW_STR("[\"\\x00\"]"), ROW_STR("[\"\\\\\\\"]"), ROW_STR("[\"\\\t\"]"), ROW_STR("[\"\\\xf0\x9f\x8c\x80\"]"), ROW_STR("[\"\\\"]"),
+    ROW_STR("[\"\\u00A\"]"), ROW_STR("[\"\\uD834\\uDd\"]"), ROW_STR("[\"\\uD800\\uD800\\x\"]"), ROW_STR("[\"\\a\"]"), ROW_STR("[\"\\uqqqq\"]"), ROW_STR("[\\u0020\"asd\"]"),
+    ROW_STR("[\\n]"), ROW_STR("\""), ROW_STR("['single quote']"), ROW_STR("abc"), ROW_STR("[\"\\"), ROW_STR("[\"a\0a\"]"), ROW_STR("[\"new\nline\"]"), ROW_STR("[\"\t\"]"),
+    ROW_STR("\"\\UA66D\""), ROW_STR("\"\"x"), ROW_STR("\xef\xbb\xbf"), ROW_STR("\xef\xbb\xbf{}"), ROW_STR("<.>"), ROW_STR("[<null>]"), ROW_STR("[1]x"), ROW_STR("[1]]"),
+    ROW_STR("aA"), ROW_STR("[True]"), ROW_STR("1]"), ROW_STR("{\"x\": true,"), ROW_STR("[][]"), ROW_STR("]"), ROW_STR("{}}"), ROW_STR("{\"\":"), ROW_STR("{\"a\":/*comment*/\"b\"}"),
+    ROW_STR("{\"a\": true} \"x\""), ROW_STR("['"), ROW_STR("[,"), ROW_STR("[{"), ROW_STR("[\"a"), ROW_STR("{"), ROW_STR("{]"), ROW_STR("{,"), ROW_STR("{["), ROW_STR("{\"a"), ROW_STR("{'a'"),
+    ROW_STR("[\"\\{[\"\\{[\"\\{"), ROW_STR("\xe9"), ROW_STR("*"), ROW_STR("{\"a\":\"b\"}#{}"), ROW_STR("[\\u000A\"\"]"), ROW_STR("[1"), ROW_STR("[ false, nul"),
+    ROW_STR("[ true, fals"), ROW_STR("[ false, tru"), ROW_STR("{\"asd\":\"asd\""), ROW_STR("\xc3\xa5"), ROW_STR("[\xe2\x81\xa0]"), ROW_STR("[\f]"), ROW_STR("[\v1]"),
+    ROW_STR("[\xc2\xa0]"), ROW_STR("{\"a\":1 \"b\":2}"), ROW_STR("{\"a\"1}"), ROW_STR("-"), ROW_STR("1e"), ROW_STR("truee"), ROW_STR("nulltrue"), ROW_STR("[1}"), ROW_STR("{\"a\":1]"),
+    ROW_STR("\0"), ROW_STR("{}\0"), ROW_STR("\0{}"),
+};
+/* clang-format on */
+
+/* The value as the member of an envelope. */
+static struct str wrapped(struct str value)
+{
+    static char text[4096];
+    char *at = text;
+
+    at += sprintf(at, "{\"v\":");
+    memcpy(at, value.text, value.size);
+    at += value.size;
+    *at++ = '}';
+    return (struct str){text, (size_t)(at - text)};
+}
+
+TEST(what_the_suite_wants_taken_is_taken)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(valid); i++) {
+        EXPECT_THAT(json_scan_value(valid[i]), "%s", valid[i].text);
+        EXPECT_THAT(json_scan_object(wrapped(valid[i]), NULL, NULL), "wrapped %s", valid[i].text);
+    }
+}
+
+TEST(what_the_suite_wants_refused_is_refused)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(invalid); i++) {
+        EXPECT_THAT(!json_scan_value(invalid[i]), "%s", invalid[i].text);
+        EXPECT_THAT(!json_scan_object(wrapped(invalid[i]), NULL, NULL) || invalid[i].size == 2,
+                    "wrapped %s", invalid[i].text);
+    }
+}
+
+TEST(no_beginning_of_a_valid_object_is_valid)
+{
+    static const char text[] = " {\"a\" : [1.5e-3, true, \"\\u00e4\\n\", {\"b\":null}], \"c\":-0} ";
+    size_t end = sizeof text - 2; /* without the white space behind it */
+
+    for (size_t size = 0; size < sizeof text; size++) {
+        char *copy = malloc(size ? size : 1); /* AddressSanitizer stands at its end */
+        EXPECT(copy != NULL);
+        memcpy(copy, text, size);
+        bool taken = json_scan_object((struct str){copy, size}, NULL, NULL);
+        free(copy);
+        EXPECT_THAT(taken == (size >= end), "%zu bytes", size);
+    }
+}
+
+TEST(nothing_is_no_json)
+{
+    EXPECT(!json_scan_object((struct str){NULL, 0}, NULL, NULL));
+    EXPECT(!json_scan_value((struct str){NULL, 0}));
+}
+
+TEST(only_an_object_is_an_object)
+{
+    EXPECT(!json_scan_object(STR("[]"), NULL, NULL));
+    EXPECT(!json_scan_object(STR("\"{}\""), NULL, NULL));
+    EXPECT(!json_scan_object(STR("1"), NULL, NULL));
+    EXPECT(json_scan_object(STR(" \t\r\n{ \t\r\n} \t\r\n"), NULL, NULL));
+}
+
+static struct str nested(size_t depth, const char *open, const char *inside, const char *close)
+{
+    static char text[1 << 20];
+    size_t size = 0;
+
+    for (size_t i = 0; i < depth; i++)
+        size += (size_t)sprintf(text + size, "%s", open);
+    size += (size_t)sprintf(text + size, "%s", inside);
+    for (size_t i = 0; i < depth; i++)
+        size += (size_t)sprintf(text + size, "%s", close);
+    return (struct str){text, size};
+}
+
+TEST(sixteen_levels_are_taken_and_seventeen_are_not)
+{
+    EXPECT(json_scan_value(nested(JSON_DEPTH_MAX, "[", "", "]")));
+    EXPECT(!json_scan_value(nested(JSON_DEPTH_MAX + 1, "[", "", "]")));
+    EXPECT(json_scan_object(nested(JSON_DEPTH_MAX, "{\"a\":", "1", "}"), NULL, NULL));
+    EXPECT(!json_scan_object(nested(JSON_DEPTH_MAX, "{\"a\":", "{}", "}"), NULL, NULL));
+    EXPECT(!json_scan_object(nested(JSON_DEPTH_MAX, "{\"a\":", "[]", "}"), NULL, NULL));
+    EXPECT(!json_scan_value(nested(100000, "[", "", "]"))); /* and the stack does not grow */
+    EXPECT(!json_scan_value(nested(100000, "[", "", "")));
+    EXPECT(!json_scan_value(nested(100000, "{\"\":", "", "")));
+}
+
+TEST(depth_is_nesting_and_not_a_count_of_brackets)
+{
+    EXPECT(json_scan_value(
+        nested(1, "[", "[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]", "]")));
+    EXPECT(json_scan_value(STR("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"")));
+}
+
+/* An object of one array of so many elements: 1 + elements members. */
+static struct str crowded(size_t elements)
+{
+    static char text[16384];
+    size_t size = (size_t)sprintf(text, "{\"a\":[");
+
+    for (size_t i = 0; i < elements; i++)
+        size += (size_t)sprintf(text + size, "%s1", i ? "," : "");
+    size += (size_t)sprintf(text + size, "]}");
+    return (struct str){text, size};
+}
+
+TEST(five_hundred_and_twelve_members_are_taken_and_one_more_is_not)
+{
+    EXPECT(json_scan_object(crowded(JSON_MEMBERS_MAX - 1), NULL, NULL));
+    EXPECT(!json_scan_object(crowded(JSON_MEMBERS_MAX), NULL, NULL));
+}
+
+TEST(members_count_over_all_levels)
+{
+    char text[16384];
+    size_t size = 1;
+
+    text[0] = '{';
+    for (int i = 0; i < 128; i++) /* four each: the member, its two elements and the inner one */
+        size += (size_t)sprintf(text + size, "%s\"m%d\":[{\"x\":1},2]", i ? "," : "", i);
+    text[size] = '}';
+    EXPECT(json_scan_object((struct str){text, size + 1}, NULL, NULL));
+    size += (size_t)sprintf(text + size, ",\"z\":0}");
+    EXPECT(!json_scan_object((struct str){text, size}, NULL, NULL));
+}
+
+struct members {
+    struct json_member rows[16];
+    size_t count, stop_at;
+};
+
+static bool note_member(void *ctx, const struct json_member *member)
+{
+    struct members *members = ctx;
+    if (members->count == ARRAY_SIZE(members->rows))
+        return false;
+    members->rows[members->count++] = *member;
+    return members->count != members->stop_at;
+}
+
+TEST(members_come_in_order_as_the_bytes_that_stand_there)
+{
+    static const struct {
+        const char *name, *value;
+        enum json_kind kind;
+    } wanted[] = {
+        {"o", "{ \"x\" : [ ] }", JSON_KIND_OBJECT},
+        {"a", "[1 , 2]", JSON_KIND_ARRAY},
+        {"s", "\"t\\u0065a\"", JSON_KIND_STRING},
+        {"n", "-0.50e+1", JSON_KIND_NUMBER},
+        {"t", "true", JSON_KIND_TRUE},
+        {"f", "false", JSON_KIND_FALSE},
+        {"z", "null", JSON_KIND_NULL},
+        {"", "\"\"", JSON_KIND_STRING},
+        {"\\u0061", "1", JSON_KIND_NUMBER},
+        {"a", "2", JSON_KIND_NUMBER},
+    };
+    struct str text =
+        STR("\n{ \"o\" : { \"x\" : [ ] } , \"a\":\t[1 , 2]\r,\"s\":\"t\\u0065a\",\"n\":-0.50e+1,"
+            "\"t\":true , \"f\":false,\"z\":null,\"\":\"\",\"\\u0061\":1,\"a\":2}");
+    struct members members = {.count = 0};
+
+    EXPECT(json_scan_object(text, note_member, &members));
+    EXPECT_UINT(ARRAY_SIZE(wanted), members.count);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        EXPECT_STR(wanted[i].name, members.rows[i].name);
+        EXPECT_STR(wanted[i].value, members.rows[i].value);
+        EXPECT_UINT(wanted[i].kind, members.rows[i].kind);
+        EXPECT(members.rows[i].value.text > text.text &&
+               members.rows[i].value.text < text.text + text.size);
+    }
+}
+
+TEST(a_callback_that_says_no_stops_the_scan)
+{
+    struct members members = {.stop_at = 2};
+
+    EXPECT(!json_scan_object(STR("{\"a\":1,\"b\":2,\"c\":3}"), note_member, &members));
+    EXPECT_UINT(2, members.count);
+}
+
+/* ---- strings ---- */
+
+TEST(a_string_is_read_as_what_it_spells)
+{
+    static const struct {
+        const char *json;
+        struct str spelled;
+    } rows[] = {
+        {"\"\"", ROW_STR("")},
+        {"\"tea\"", ROW_STR("tea")},
+        {"\"t\\u0065a\"", ROW_STR("tea")},
+        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", ROW_STR("\"\\/\b\f\n\r\t")},
+        {"\"\\ud83c\\udf3a\"", ROW_STR("\xf0\x9f\x8c\xba")},
+        {"\"\xf0\x9f\x8c\xba\"", ROW_STR("\xf0\x9f\x8c\xba")},
+        {"\"\\\\u0000\"", ROW_STR("\\u0000")},
+    };
+    char out[32];
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        long size = json_string_read(str_of(rows[i].json), out, sizeof out);
+        EXPECT_THAT(size >= 0, "%s", rows[i].json);
+        EXPECT_STR(rows[i].spelled.text, ((struct str){out, (size_t)size}));
+    }
+}
+
+TEST(what_no_string_can_hold_is_not_read)
+{
+    static const char *const rows[] = {
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\udc00\\ud800\"",
+        "\"a\\ud800b\"",
+        "\"",
+        "",
+    };
+    char out[32];
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        EXPECT_THAT(json_string_read(str_of(rows[i]), out, sizeof out) == -1, "%s", rows[i]);
+}
+
+TEST(a_string_fits_exactly_or_not_at_all)
+{
+    char out[4] = "....";
+
+    EXPECT(json_string_read(STR("\"abc\""), out, 3) == 3);
+    EXPECT(memcmp(out, "abc.", 4) == 0);
+    EXPECT(json_string_read(STR("\"xyz\""), out, 2) == -1);
+    EXPECT(json_string_read(STR("\"x\\u0079z\""), out, 2) == -1);
+    EXPECT(memcmp(out, "abc.", 4) == 0);
+    EXPECT(json_string_read(STR("\"x\\u0079z\""), out, 3) == 3);
+    EXPECT(memcmp(out, "xyz.", 4) == 0);
+    EXPECT(json_string_read(STR("\"\""), out, 0) == 0);
+}
+
+TEST(a_written_string_reads_back_as_it_was)
+{
+    static const struct str rows[] = {
+        ROW_STR(""),
+        ROW_STR("tea"),
+        ROW_STR("\"\\\x01\x1f/"),
+        ROW_STR("\xf0\x9f\x8c\xba"),
+        ROW_STR("</script>"),
+        ROW_STR("\xe2\x80\xa8"),
+    };
+    char json[256], back[64];
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        long size = json_string_write(rows[i], json, sizeof json);
+        EXPECT(size >= 2);
+        EXPECT(json_scan_value((struct str){json, (size_t)size}));
+        long back_size = json_string_read((struct str){json, (size_t)size}, back, sizeof back);
+        EXPECT_STR(rows[i].text, ((struct str){back, (size_t)back_size}));
+    }
+    EXPECT(json_string_write(STR("abc"), json, 5) == 5);
+    EXPECT(json_string_write(STR("abc"), json, 4) == -1);
+    EXPECT(json_string_write((struct str){NULL, 0}, json, 2) == 2);
+}
+
+/* ---- against another parser ---- */
+
+/* Writes a random value. `fuel` is how many more levels it may go down. */
+static size_t write_random(struct dice *dice, char *out, unsigned fuel)
+{
+    static const char *const scalars[] = {
+        "0",
+        "-0",
+        "17",
+        "-1.5",
+        "2e3",
+        "1E-7",
+        "0.125",
+        "true",
+        "false",
+        "null",
+        "\"\"",
+        "\"tea\"",
+        "\"\\u00e4\\n\\\\\\\"\\/\"",
+        "\"\xc3\xa4\xe2\x82\xac\"",
+        "\"\\ud83c\\udf3a\"",
+        "[]",
+        "{}",
+    };
+    static const char *const spaces[] = {"", "", "", " ", "\n", "\t", "\r", "  "};
+    size_t size = 0;
+
+    if (!fuel || dice_below(dice, 3) == 0)
+        return (size_t)sprintf(out, "%s", scalars[dice_below(dice, ARRAY_SIZE(scalars))]);
+    bool object = dice_below(dice, 2);
+    out[size++] = object ? '{' : '[';
+    unsigned count = dice_below(dice, 4);
+    for (unsigned i = 0; i < count; i++) {
+        size += (size_t)sprintf(out + size, "%s%s", i ? "," : "",
+                                spaces[dice_below(dice, ARRAY_SIZE(spaces))]);
+        if (object)
+            size += (size_t)sprintf(out + size, "\"k%u\"%s:%s", i,
+                                    spaces[dice_below(dice, ARRAY_SIZE(spaces))],
+                                    spaces[dice_below(dice, ARRAY_SIZE(spaces))]);
+        size += write_random(dice, out + size, fuel - 1);
+        size += (size_t)sprintf(out + size, "%s", spaces[dice_below(dice, ARRAY_SIZE(spaces))]);
+    }
+    out[size++] = object ? '}' : ']';
+    return size;
+}
+
+/* jansson's verdict. It differs from ours in what it can hold: it refuses \u0000, surrogates that
+ * do not pair, bytes that are no UTF-8 and numbers out of range. (It also takes a NUL behind the
+ * value for its end; we do not, and no mutation here writes one.) */
+static bool jansson_takes(struct str text, bool *about_content)
+{
+    json_error_t error;
+    json_t *value = json_loadb(text.text, text.size, JSON_DECODE_ANY, &error);
+
+    *about_content = false;
+    if (value) {
+        json_decref(value);
+        return true;
+    }
+    enum json_error_code code = json_error_code(&error);
+    *about_content = code == json_error_numeric_overflow || code == json_error_null_character ||
+                     code == json_error_null_byte_in_key || code == json_error_invalid_utf8 ||
+                     strstr(error.text, "surrogate") || strstr(error.text, "invalid Unicode");
+    return false;
+}
+
+TEST(random_values_are_taken_and_their_mutations_judged_as_jansson_does)
+{
+    static char text[65536];
+    struct dice dice = {20260301};
+    unsigned agreed_valid = 0, agreed_invalid = 0, differed = 0;
+
+    for (int round = 0; round < 3000; round++) {
+        size_t size = write_random(&dice, text, 4);
+        EXPECT_THAT(json_scan_value((struct str){text, size}), "%.*s", (int)size, text);
+
+        for (int i = 0; i < 8; i++) {
+            static const char likely[] = "{}[]:,\"\\ \n0123456789eE+-.truefalsnx\x1f\xc3\xff";
+            char mutant[65536];
+            size_t mutant_size = size;
+            memcpy(mutant, text, size);
+            size_t at = dice_below(&dice, (unsigned)size);
+            switch (dice_below(&dice, 3)) {
+            case 0:
+                mutant[at] = likely[dice_below(&dice, sizeof likely - 1)];
+                break;
+            case 1:
+                memmove(mutant + at, mutant + at + 1, size - at - 1);
+                mutant_size--;
+                break;
+            default:
+                mutant_size = at;
+            }
+            struct str mutated = {mutant, mutant_size};
+            bool about_content;
+            bool theirs = jansson_takes(mutated, &about_content), ours = json_scan_value(mutated);
+            if (about_content)
+                differed++;
+            else
+                EXPECT_THAT(theirs == ours, "jansson %s, we %s: %.*s", theirs ? "takes" : "refuses",
+                            ours ? "take" : "refuse", (int)mutant_size, mutant);
+            agreed_valid += ours && theirs;
+            agreed_invalid += !ours && !theirs;
+        }
+    }
+    EXPECT(agreed_valid > 1000);
+    EXPECT(agreed_invalid > 1000);
+    EXPECT(differed < 3000);
+}

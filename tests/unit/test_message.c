@@ -1,0 +1,262 @@
+/* message: what a frame must look like; what rooms and people may be called. */
+#include "aloha/message.h"
+#include "harness.h"
+
+#include <stdio.h>
+
+static const char *const wire_members[MEMBER_COUNT] = {
+#define WIRE_NAME(name, wire, kind) [name] = wire,
+    MEMBER_TABLE(WIRE_NAME)
+#undef WIRE_NAME
+};
+
+static enum err decode(const char *text)
+{
+    struct message message;
+    return message_decode(&message, str_of(text));
+}
+
+TEST(members_are_slices_of_the_frame)
+{
+    struct str text = STR(" {\"message\" : {\"a\": [1, 2.50]} , \"x\":1, \"peerId\":\"p\\u0031\","
+                          "\"type\":\"Signal\"} ");
+    struct message message;
+
+    EXPECT_ERR(OK, message_decode(&message, text));
+    EXPECT_UINT(MESSAGE_SIGNAL, message.type);
+    EXPECT_STR("{\"a\": [1, 2.50]}", message.members[MEMBER_MESSAGE]);
+    EXPECT_STR("\"p\\u0031\"", message.members[MEMBER_PEER_ID]);
+    EXPECT(message.members[MEMBER_MESSAGE].text == text.text + 14);
+}
+
+TEST(members_of_other_types_are_as_if_they_were_not_there)
+{
+    struct message message;
+
+    EXPECT_ERR(OK,
+               message_decode(&message, STR("{\"type\":\"LeaveRoom\",\"roomId\":7,\"peerId\":[],"
+                                            "\"message\":1,\"hello\":2,\"name\":3}")));
+    for (size_t i = 0; i < MEMBER_COUNT; i++)
+        EXPECT_THAT(message.members[i].text == NULL, "%s", wire_members[i]);
+}
+
+TEST(optional_members_that_did_not_come_are_null)
+{
+    struct message message;
+
+    EXPECT_ERR(OK, message_decode(&message, STR("{\"type\":\"JoinRoom\",\"roomId\":\"tea\"}")));
+    EXPECT_STR("\"tea\"", message.members[MEMBER_ROOM_ID]);
+    EXPECT_NULL(message.members[MEMBER_NAME].text);
+    EXPECT_NULL(message.members[MEMBER_HELLO].text);
+    EXPECT_NULL(message.members[MEMBER_RESUME_TOKEN].text);
+}
+
+/* From the tables: a type without one of its needed members, or with a string of another kind. */
+TEST(each_needed_member_is_needed_and_each_string_is_a_string)
+{
+    static const struct {
+        const char *type;
+        unsigned required, optional;
+    } types[] = {
+#define TYPE_ROW(name, wire, required, optional) {wire, required, optional},
+        MESSAGE_TABLE(TYPE_ROW)
+#undef TYPE_ROW
+    };
+    static const bool is_string[MEMBER_COUNT] = {
+#define KIND_ROW(name, wire, kind) [name] = #kind[7] == 'S',
+        MEMBER_TABLE(KIND_ROW)
+#undef KIND_ROW
+    };
+    static const char *const others[] = {"1", "null", "true", "{}", "[\"x\"]"};
+
+    for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+        for (unsigned left_out = 0; left_out <= MEMBER_COUNT; left_out++) {
+            char text[512];
+            size_t size = (size_t)sprintf(text, "{\"type\":\"%s\"", types[t].type);
+            for (unsigned i = 0; i < MEMBER_COUNT; i++)
+                if (i != left_out)
+                    size += (size_t)sprintf(text + size, ",\"%s\":\"x\"", wire_members[i]);
+            strcpy(text + size, "}");
+            bool needed = left_out < MEMBER_COUNT && (types[t].required & HAS(left_out));
+            EXPECT_ERR(needed ? ERR_BAD_MESSAGE : OK, decode(text));
+
+            for (size_t k = 0; left_out < MEMBER_COUNT && k < ARRAY_SIZE(others); k++) {
+                sprintf(text + size, ",\"%s\":%s}", wire_members[left_out], others[k]);
+                bool wanted = (types[t].required | types[t].optional) & HAS(left_out);
+                EXPECT_ERR(wanted && is_string[left_out] ? ERR_BAD_MESSAGE : OK, decode(text));
+            }
+        }
+    }
+}
+
+TEST(an_unknown_type_is_told_from_a_bad_message)
+{
+    EXPECT_ERR(ERR_UNKNOWN_TYPE, decode("{\"type\":\"Joinroom\"}"));
+    EXPECT_ERR(ERR_UNKNOWN_TYPE, decode("{\"type\":\"\"}"));
+    EXPECT_ERR(ERR_UNKNOWN_TYPE, decode("{\"type\":\"12345678901234567890123456789012\"}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"123456789012345678901234567890123\"}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":7}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"Type\":\"LeaveRoom\"}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"Joinroom\",}"));
+}
+
+TEST(names_spelled_with_escapes_are_the_same_names)
+{
+    struct message message;
+
+    EXPECT_ERR(OK, message_decode(&message, STR("{\"\\u0074ype\":\"Leave\\u0052oom\"}")));
+    EXPECT_UINT(MESSAGE_LEAVE_ROOM, message.type);
+    EXPECT_ERR(OK, message_decode(&message,
+                                  STR("{\"type\":\"JoinRoom\",\"\\u0072\\u006f\\u006f\\u006d\\u0049"
+                                      "\\u0064\":\"tea\"}")));
+    EXPECT_STR("\"tea\"", message.members[MEMBER_ROOM_ID]);
+    EXPECT_ERR(OK, decode("{\"type\":\"LeaveRoom\",\"\\u0000\":1,\"\\ud800\":2}"));
+}
+
+TEST(the_same_member_twice_is_refused_in_every_spelling)
+{
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"LeaveRoom\",\"type\":\"LeaveRoom\"}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"LeaveRoom\",\"typ\\u0065\":\"LeaveRoom\"}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"LeaveRoom\",\"hello\":1,\"hello\":1}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"LeaveRoom\",\"x\":1,\"x\":1}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"LeaveRoom\",\"x\":1,\"y\":2,\"\\u0078\":3}"));
+    EXPECT_ERR(ERR_BAD_MESSAGE, decode("{\"type\":\"LeaveRoom\",\"\":1,\"\":1}"));
+    EXPECT_ERR(OK, decode("{\"type\":\"LeaveRoom\",\"x\":{\"y\":1,\"y\":1},\"y\":1}"));
+}
+
+TEST(each_type_has_the_name_it_decodes_from)
+{
+    for (int i = 0; i < MESSAGE_TYPE_COUNT; i++) {
+        struct message message;
+        const char *text = fmt("{\"type\":\"%s\",\"roomId\":\"\",\"peerId\":\"\",\"message\":0}",
+                               message_type_name((enum message_type)i));
+        EXPECT_ERR(OK, message_decode(&message, str_of(text)));
+        EXPECT_UINT(i, message.type);
+    }
+}
+
+/* ---- room ids ---- */
+
+TEST(a_room_id_is_1_to_64_of_the_unreserved_characters)
+{
+    char id[65];
+
+    for (int c = 0; c < 256; c++) {
+        char text[3] = {'a', (char)c, 'b'};
+        bool allowed = c && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                   "0123456789._~-",
+                                   c);
+        EXPECT_THAT(room_id_is_valid((struct str){text, 3}) == allowed, "%02x", (unsigned)c);
+        EXPECT(room_id_is_valid((struct str){text + 1, 1}) == (allowed && c != '.'));
+    }
+    memset(id, 'a', sizeof id);
+    EXPECT(room_id_is_valid((struct str){id, 64}));
+    EXPECT(!room_id_is_valid((struct str){id, 65}));
+    EXPECT(!room_id_is_valid((struct str){NULL, 0}));
+}
+
+TEST(dot_and_dot_dot_are_no_rooms_and_three_dots_are)
+{
+    EXPECT(!room_id_is_valid(STR(".")));
+    EXPECT(!room_id_is_valid(STR("..")));
+    EXPECT(room_id_is_valid(STR("...")));
+    EXPECT(room_id_is_valid(STR(".a")));
+    EXPECT(!room_id_is_valid(STR("..\0"))); /* compared by length, not up to a NUL */
+}
+
+/* ---- names ---- */
+
+static bool takes_name(struct str name)
+{
+    return name_trim_and_check(&name);
+}
+
+TEST(a_name_is_trimmed_at_both_ends_only)
+{
+    struct str name = STR(" \t Ka  lani \t ");
+
+    EXPECT(name_trim_and_check(&name));
+    EXPECT_STR("Ka  lani", name);
+
+    struct str blank = STR("  \t");
+    EXPECT(name_trim_and_check(&blank));
+    EXPECT_UINT(0, blank.size);
+    struct str empty = {NULL, 0};
+    EXPECT(name_trim_and_check(&empty));
+}
+
+/* `count` times the sequence, with something around it. */
+static struct str repeated(const char *before, const char *sequence, size_t count,
+                           const char *behind)
+{
+    static char text[4096];
+    size_t size = (size_t)sprintf(text, "%s", before);
+
+    for (size_t i = 0; i < count; i++)
+        size += (size_t)sprintf(text + size, "%s", sequence);
+    size += (size_t)sprintf(text + size, "%s", behind);
+    return (struct str){text, size};
+}
+
+TEST(a_name_has_at_most_64_scalar_values_whatever_their_bytes)
+{
+    static const char *const letters[] = {"a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8c\xba"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
+        EXPECT(takes_name(repeated("", letters[i], 64, "")));
+        EXPECT(!takes_name(repeated("", letters[i], 65, "")));
+        EXPECT(takes_name(repeated("  ", letters[i], 64, "  "))); /* counted after trimming */
+    }
+}
+
+TEST(controls_and_what_turns_or_hides_text_are_refused)
+{
+    static const struct {
+        uint32_t first, last;
+    } refused[] = {
+        {0x00, 0x1f},     {0x7f, 0x9f},     {0x61c, 0x61c},   {0x200b, 0x200f},
+        {0x202a, 0x202e}, {0x2060, 0x2060}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
+    }; /* SECURITY R36 */
+
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        for (uint32_t c = refused[i].first; c <= refused[i].last; c++) {
+            char name[8] = "a";
+            size_t size = 1;
+            if (c < 0x80) {
+                name[size++] = (char)c;
+            } else if (c < 0x800) {
+                name[size++] = (char)(0xc0 | c >> 6);
+                name[size++] = (char)(0x80 | (c & 0x3f));
+            } else {
+                name[size++] = (char)(0xe0 | c >> 12);
+                name[size++] = (char)(0x80 | (c >> 6 & 0x3f));
+                name[size++] = (char)(0x80 | (c & 0x3f));
+            }
+            name[size++] = 'b';
+            EXPECT_THAT(!takes_name((struct str){name, size}), "U+%04X", c);
+        }
+    }
+    EXPECT(takes_name(STR("a\xc2\xa0"
+                          "b"))); /* U+00A0, just behind the controls */
+    EXPECT(takes_name(STR("a\xe2\x80\x8a"
+                          "b"))); /* U+200A */
+    EXPECT(takes_name(STR("a\xe2\x80\x90"
+                          "b")));             /* U+2010 */
+    EXPECT(takes_name(STR("<script>\"&\\"))); /* escaping is the page's work */
+}
+
+TEST(four_combining_marks_in_a_row_are_a_letter_and_five_are_a_tower)
+{
+    static const char acute[] = "\xcc\x81";
+
+    EXPECT(takes_name(repeated("a", acute, 4, "b")));
+    EXPECT(!takes_name(repeated("a", acute, 5, "b")));
+    EXPECT(!takes_name(repeated("", acute, 5, "")));
+    EXPECT(
+        !takes_name(STR("a\xcc\x81\xe2\x83\x90\xef\xb8\xa0\xe1\xb7\x80\xe1\xaa\xb0"))); /* mixed */
+    EXPECT(takes_name(STR("a\xcc\x81\xcc\x81\xcc\x81\xcc\x81"
+                          "b\xcc\x81\xcc\x81\xcc\x81\xcc\x81")));
+    EXPECT(takes_name(STR("\xe0\xb8\x97\xe0\xb8\xb5\xe0\xb9\x88"))); /* Thai with tone marks */
+    EXPECT(takes_name(STR("Ho\xca\xbbomaika\xca\xbbi")));            /* an okina is a letter */
+}

@@ -1,0 +1,213 @@
+/* room: who is where. */
+#include "aloha/room.h"
+#include "harness.h"
+
+static const struct siphash_key key = {1, 2};
+
+static struct limits limits_of(uint32_t rooms_max, uint32_t room_peers_max)
+{
+    return (struct limits){.rooms_max = rooms_max, .room_peers_max = room_peers_max};
+}
+
+static const char *id(unsigned n)
+{
+    return fmt("00000000-0000-4000-8000-%012x", n);
+}
+
+static enum err join(struct rooms *rooms, const char *room, unsigned n, struct seat **seat)
+{
+    return rooms_join(rooms, str_of(room), id(n), (struct str){NULL, 0}, n, seat);
+}
+
+TEST(a_room_comes_with_its_first_peer_and_goes_with_its_last)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *c;
+
+    EXPECT_UINT(0, rooms_count(rooms));
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "tea", 2, &b));
+    EXPECT_ERR(OK, join(rooms, "coffee", 3, &c));
+    EXPECT_UINT(2, rooms_count(rooms));
+    EXPECT_UINT(2, room_seat_count(a));
+    EXPECT_STR("tea", room_id(b));
+    EXPECT_STR("coffee", room_id(c));
+
+    rooms_leave(rooms, a);
+    EXPECT_UINT(2, rooms_count(rooms));
+    rooms_leave(rooms, b);
+    EXPECT_UINT(1, rooms_count(rooms));
+    rooms_leave(rooms, c);
+    EXPECT_UINT(0, rooms_count(rooms));
+    rooms_free(rooms);
+}
+
+TEST(seats_stand_in_the_order_of_joining)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *seats[5];
+    static const unsigned order[] = {1, 3, 4, 2};
+
+    for (unsigned n = 1; n <= 4; n++)
+        EXPECT_ERR(OK, join(rooms, "tea", n, &seats[n]));
+    rooms_leave(rooms, seats[2]);
+    EXPECT_ERR(OK, join(rooms, "tea", 2, &seats[2]));
+
+    const struct seat *seat = room_first_seat(seats[4]);
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++, seat = seat->next) {
+        EXPECT(seat != NULL);
+        EXPECT_UINT(order[i], seat->conn);
+        EXPECT_STR(id(order[i]), str_of(seat->peer_id));
+    }
+    EXPECT_NULL(seat);
+    rooms_free(rooms);
+}
+
+TEST(full_room_refuses_and_stays_as_it_was)
+{
+    struct limits limits = limits_of(10, 2);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *late = NULL;
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "tea", 2, &b));
+    EXPECT_ERR(ERR_ROOM_FULL, join(rooms, "tea", 3, &late));
+    EXPECT_NULL(late);
+    EXPECT_UINT(2, room_seat_count(a));
+    EXPECT_NULL(room_find_seat(a, str_of(id(3))));
+
+    rooms_leave(rooms, a);
+    EXPECT_ERR(OK, join(rooms, "tea", 3, &late));
+    rooms_free(rooms);
+}
+
+TEST(no_more_rooms_than_allowed_and_those_that_are_there_stay_open)
+{
+    struct limits limits = limits_of(2, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *c = NULL;
+
+    EXPECT_ERR(OK, join(rooms, "a", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "b", 2, &b));
+    EXPECT_ERR(ERR_HUB_FULL, join(rooms, "c", 3, &c));
+    EXPECT_NULL(c);
+    EXPECT_UINT(2, rooms_count(rooms));
+    EXPECT_ERR(OK, join(rooms, "b", 3, &c));
+    rooms_leave(rooms, a);
+    EXPECT_ERR(OK, join(rooms, "c", 4, &a));
+    rooms_free(rooms);
+}
+
+TEST(room_ids_differ_by_every_byte_and_by_length)
+{
+    struct limits limits = limits_of(10, 1);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *seat;
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &seat));
+    EXPECT_ERR(OK, join(rooms, "Tea", 2, &seat));
+    EXPECT_ERR(OK, join(rooms, "te", 3, &seat));
+    EXPECT_ERR(OK, join(rooms, "tea-", 4, &seat));
+    EXPECT_UINT(4, rooms_count(rooms));
+    rooms_free(rooms);
+}
+
+TEST(a_seat_is_found_by_its_whole_id_in_its_own_room_only)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *elsewhere;
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "tea", 2, &b));
+    EXPECT_ERR(OK, join(rooms, "coffee", 3, &elsewhere));
+    EXPECT(room_find_seat(a, str_of(id(2))) == b);
+    EXPECT(room_find_seat(a, str_of(id(1))) == a);
+    EXPECT_NULL(room_find_seat(a, str_of(id(3))));
+    EXPECT_NULL(room_find_seat(a, (struct str){id(2), PEER_ID_SIZE - 1}));
+    EXPECT_NULL(room_find_seat(a, (struct str){id(2), PEER_ID_SIZE + 1}));
+    EXPECT_NULL(room_find_seat(a, (struct str){NULL, 0}));
+    rooms_free(rooms);
+}
+
+TEST(a_seat_keeps_its_own_copy_of_the_name)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    char name[] = "\"Mele\"";
+    struct seat *seat;
+
+    EXPECT_ERR(OK, rooms_join(rooms, STR("tea"), id(1), str_of(name), 1, &seat));
+    memset(name, 'x', sizeof name - 1);
+    EXPECT_STR("\"Mele\"", seat->name_json);
+    rooms_free(rooms);
+}
+
+TEST(many_rooms_are_all_found_again)
+{
+    enum { MANY = 3000 };
+    struct limits limits = limits_of(MANY, 2);
+    struct rooms *rooms = rooms_new(&limits, key);
+    static struct seat *first[MANY];
+    struct seat *second;
+
+    for (unsigned n = 0; n < MANY; n++)
+        EXPECT_ERR(OK, join(rooms, fmt("room-%u", n), n, &first[n]));
+    EXPECT_UINT(MANY, rooms_count(rooms));
+    for (unsigned n = 0; n < MANY; n++) {
+        EXPECT_ERR(OK, join(rooms, fmt("room-%u", n), MANY + n, &second));
+        EXPECT(room_first_seat(second) == first[n]);
+    }
+    EXPECT_UINT(MANY, rooms_count(rooms));
+    rooms_free(rooms);
+}
+
+/* The table grows now and then: at some join, growing is what fails. */
+TEST(without_memory_nobody_joins_and_nothing_changes)
+{
+    enum { MANY = 700 };
+    struct limits limits = limits_of(MANY, 2);
+    struct rooms *rooms = rooms_new(&limits, key);
+    unsigned failures = 0;
+
+    for (unsigned n = 0; n < MANY; n++) {
+        for (unsigned fails = 1;; fails++) {
+            struct seat *seat = NULL;
+            fail_allocation(fails);
+            enum err err = join(rooms, fmt("room-%u", n), n, &seat);
+            bool failed = allocation_has_failed();
+            fail_allocation(0);
+            if (!failed) {
+                EXPECT_ERR(OK, err);
+                break;
+            }
+            failures++;
+            if (err == OK) { /* it did without: a bigger table is a wish, not a need */
+                EXPECT(seat != NULL);
+                break;
+            }
+            EXPECT_ERR(ERR_NO_MEMORY, err);
+            EXPECT_NULL(seat);
+            EXPECT_UINT(n, rooms_count(rooms));
+        }
+        EXPECT_UINT(n + 1, rooms_count(rooms));
+    }
+    EXPECT(failures >= 2 * MANY);
+    for (unsigned n = 0; n < MANY; n++) {
+        struct seat *seat;
+        EXPECT_ERR(OK, join(rooms, fmt("room-%u", n), MANY + n, &seat));
+        EXPECT_UINT(2, room_seat_count(seat));
+    }
+    rooms_free(rooms);
+}
+
+TEST(without_memory_there_are_no_rooms_at_all)
+{
+    struct limits limits = limits_of(1, 1);
+
+    fail_allocation(1);
+    EXPECT_NULL(rooms_new(&limits, key));
+    rooms_free(NULL);
+}

@@ -1,0 +1,219 @@
+#include "world.h"
+
+#include "aloha/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static char *keep(struct world *world, size_t size)
+{
+    if (world->bytes_used + size > sizeof world->bytes)
+        abort();
+    char *at = world->bytes + world->bytes_used;
+    world->bytes_used += size;
+    return at;
+}
+
+static struct record *record(struct world *world, conn_id conn)
+{
+    if (world->record_count == WORLD_RECORDS_MAX)
+        abort();
+    struct record *row = &world->records[world->record_count++];
+    *row = (struct record){.conn = conn};
+    return row;
+}
+
+static void on_send(void *ctx, conn_id to, const struct str *parts, size_t count)
+{
+    struct world *world = ctx;
+    struct record *row = record(world, to);
+
+    row->text.text = world->bytes + world->bytes_used;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size)
+            memcpy(keep(world, parts[i].size), parts[i].text, parts[i].size);
+        row->text.size += parts[i].size;
+    }
+}
+
+static void on_close(void *ctx, conn_id conn, enum close_why why)
+{
+    struct world *world = ctx;
+    struct record *row = record(world, conn);
+    char *text = keep(world, 16);
+
+    row->kind = RECORD_CLOSED;
+    row->why = why;
+    row->text = (struct str){text, (size_t)snprintf(text, 16, "close %u", close_code(why))};
+}
+
+static void on_ping(void *ctx, conn_id conn)
+{
+    struct record *row = record(ctx, conn);
+
+    row->kind = RECORD_PINGED;
+    row->text = STR("ping");
+}
+
+static void on_make_peer_id(void *ctx, char out[PEER_ID_SIZE + 1])
+{
+    struct world *world = ctx;
+
+    world->peers_made++;
+    memcpy(out, world->next_peer ? world->next_peer : peer_id(world->peers_made), PEER_ID_SIZE + 1);
+    world->next_peer = NULL;
+}
+
+struct limits world_limits(void)
+{
+    static char name[] = "aloha";
+    char *argv[] = {name};
+    char problem[128];
+    struct config config;
+
+    if (!config_read(&config, 1, argv, NULL, problem, sizeof problem))
+        abort();
+    config.limits.connections_max = WORLD_CONNECTIONS_MAX;
+    return config.limits;
+}
+
+struct world *world_new(void)
+{
+    return world_new_limited(world_limits());
+}
+
+struct world *world_new_limited(struct limits limits)
+{
+    static const struct siphash_key key = {1, 2};
+    static const uint8_t address[4] = {192, 0, 2, 1};
+    struct world *world = malloc(sizeof *world);
+
+    if (!world)
+        abort();
+    world->metrics = (struct metrics){0};
+    world->limits = limits;
+    world->now_ms = 1000000;
+    world->from = address_key_ipv4(address);
+    world->next_peer = NULL;
+    world->peers_made = 0;
+    world->record_count = 0;
+    world->bytes_used = 0;
+    world->admission = admission_new(&world->limits, key);
+    struct effects effects = {world, on_send, on_close, on_ping, on_make_peer_id};
+    world->hub =
+        hub_new(&world->limits, &effects, &world->metrics, world->admission, key, world->now_ms);
+    if (!world->admission || !world->hub)
+        abort();
+    return world;
+}
+
+void world_free(struct world *world)
+{
+    hub_free(world->hub);
+    admission_free(world->admission);
+    free(world);
+}
+
+conn_id world_open(struct world *world)
+{
+    return hub_open(world->hub, world->from, world->now_ms);
+}
+
+conn_id world_join(struct world *world, const char *room)
+{
+    conn_id conn = world_open(world);
+
+    world_say(world, conn, "{\"type\":\"JoinRoom\",\"roomId\":\"%s\"}", room);
+    world_forget(world);
+    return conn;
+}
+
+void world_say(struct world *world, conn_id from, const char *format, ...)
+{
+    static char text[256 * 1024];
+    va_list args;
+
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (size < 0 || (size_t)size >= sizeof text)
+        abort();
+    hub_receive(world->hub, from, (struct str){text, (size_t)size}, world->now_ms);
+}
+
+void world_wait(struct world *world, uint64_t ms)
+{
+    while (ms) {
+        uint64_t step = ms < 1000 ? ms : 1000;
+        world->now_ms += step;
+        ms -= step;
+        hub_tick(world->hub, world->now_ms);
+    }
+}
+
+struct str world_take(struct world *world, conn_id conn)
+{
+    for (size_t i = 0; i < world->record_count; i++) {
+        struct record *row = &world->records[i];
+        if (row->conn == conn && !row->taken) {
+            row->taken = true;
+            return row->text;
+        }
+    }
+    return STR("");
+}
+
+bool world_is_quiet(const struct world *world)
+{
+    for (size_t i = 0; i < world->record_count; i++)
+        if (!world->records[i].taken)
+            return false;
+    return true;
+}
+
+void world_forget(struct world *world)
+{
+    world->record_count = 0;
+    world->bytes_used = 0;
+}
+
+const char *peer_id(unsigned n)
+{
+    return fmt("00000000-0000-4000-8000-%012x", n);
+}
+
+const char *room_joined(const char *room, unsigned peer, const char *others)
+{
+    return fmt("{\"type\":\"RoomJoined\",\"roomId\":\"%s\",\"peerId\":\"%s\",\"resumed\":false,"
+               "\"participants\":[%s],\"iceServers\":[],\"locked\":false,"
+               "\"limits\":{\"maxMessageBytes\":65536,\"maxParticipants\":12,"
+               "\"heartbeatSeconds\":20,\"resumeSeconds\":0}}",
+               room, peer_id(peer), others);
+}
+
+const char *participant(unsigned peer)
+{
+    return fmt("{\"peerId\":\"%s\"}", peer_id(peer));
+}
+
+const char *user_joined(unsigned peer)
+{
+    return fmt("{\"type\":\"UserJoined\",\"peerId\":\"%s\"}", peer_id(peer));
+}
+
+const char *user_left(unsigned peer, const char *reason)
+{
+    return fmt("{\"type\":\"UserLeft\",\"peerId\":\"%s\",\"reason\":\"%s\"}", peer_id(peer),
+               reason);
+}
+
+const char *relayed(unsigned from, const char *message)
+{
+    return fmt("{\"type\":\"Signal\",\"peerId\":\"%s\",\"message\":%s}", peer_id(from), message);
+}
+
+const char *error_of(enum err err)
+{
+    return fmt("{\"type\":\"Error\",\"code\":\"%s\",\"message\":\"%s\"}", err_wire_name(err),
+               err_text(err));
+}

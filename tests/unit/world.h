@@ -1,0 +1,76 @@
+/* world: a hub with nothing around it but a recorder. Whatever the hub does to the world is written
+ * down in order; a test takes it from there, connection by connection.
+ *
+ *   struct world *world = world_new();
+ *   conn_id mele = world_open(world);
+ *   world_say(world, mele, "{\"type\":\"JoinRoom\",\"roomId\":\"tea\"}");
+ *   EXPECT_STR(room_joined(...), world_take(world, mele));
+ */
+#ifndef ALOHA_WORLD_H
+#define ALOHA_WORLD_H
+
+#include "aloha/hub.h"
+#include "harness.h"
+
+enum { WORLD_RECORDS_MAX = 8192, WORLD_BYTES_MAX = 4 * 1024 * 1024, WORLD_CONNECTIONS_MAX = 64 };
+
+struct record {
+    enum { RECORD_SENT, RECORD_CLOSED, RECORD_PINGED } kind;
+    conn_id conn;
+    enum close_why why;
+    struct str text; /* as world_take() gives it */
+    bool taken;
+};
+
+/* It is some megabytes big and allocates nothing while a hub runs in it, so that allocations can be
+ * made to fail one by one. */
+struct world {
+    struct limits limits;
+    struct metrics metrics;
+    struct admission *admission;
+    struct hub *hub;
+    uint64_t now_ms;       /* given to the hub with every event */
+    address_key from;      /* of the next connection */
+    const char *next_peer; /* the next peer's id; NULL: peer_id(peers_made + 1) */
+    unsigned peers_made;
+    struct record records[WORLD_RECORDS_MAX];
+    size_t record_count;
+    char bytes[WORLD_BYTES_MAX];
+    size_t bytes_used;
+};
+
+/* The limits as they are when nobody sets anything, for WORLD_CONNECTIONS_MAX connections. */
+struct limits world_limits(void);
+
+struct world *world_new(void); /* aborts when there is no memory, as all here */
+struct world *world_new_limited(struct limits limits);
+void world_free(struct world *world);
+
+/* Opens a connection, past the limit of how fast one address may. */
+conn_id world_open(struct world *world);
+/* Opens one, joins that room and forgets what was sent. */
+conn_id world_join(struct world *world, const char *room);
+void world_say(struct world *world, conn_id from, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Lets time pass, with a tick each second. */
+void world_wait(struct world *world, uint64_t ms);
+
+/* What the hub did to that connection and nobody has taken yet: the text of a message, "ping",
+ * "close 1008", or "" for nothing. */
+struct str world_take(struct world *world, conn_id conn);
+bool world_is_quiet(const struct world *world); /* all has been taken */
+void world_forget(struct world *world);         /* as if all had been taken */
+
+/* The id of the n-th peer that this world has made, from 1 on. */
+const char *peer_id(unsigned n);
+
+/* ---- what the hub is expected to say ---- */
+
+/* others: what stands between the brackets of "participants". */
+const char *room_joined(const char *room, unsigned peer, const char *others);
+const char *participant(unsigned peer); /* one without a name */
+const char *user_joined(unsigned peer);
+const char *user_left(unsigned peer, const char *reason);
+const char *relayed(unsigned from, const char *message);
+const char *error_of(enum err err);
+
+#endif
