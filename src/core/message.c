@@ -37,15 +37,18 @@ struct envelope {
     size_t other_count;
 };
 
-/* The place for a member of that name; NULL when it is none of ours. */
-static struct json_member *envelope_place(struct envelope *envelope, struct str name)
+/* Finds the place for a member of that name; false when it is none of ours. */
+static bool envelope_place(struct envelope *envelope, struct str name, struct json_member **out)
 {
+    *out = &envelope->type;
     if (str_equal(name, STR("type")))
-        return &envelope->type;
-    for (size_t i = 0; i < MEMBER_COUNT; i++)
+        return true;
+    for (size_t i = 0; i < MEMBER_COUNT; i++) {
+        *out = &envelope->members[i];
         if (str_equal(name, member_rows[i].wire_name))
-            return &envelope->members[i];
-    return NULL;
+            return true;
+    }
+    return false;
 }
 
 /* A name spelled with escapes ("t\u0079pe") is the same name: RFC 8259 section 8.3. What cannot be
@@ -82,13 +85,14 @@ static bool others_repeat(struct envelope *envelope)
 static bool on_member(void *ctx, const struct json_member *member)
 {
     char unescaped[64];
+    struct envelope *envelope = ctx;
     struct str name = member->name;
 
     if (memchr(name.text, '\\', name.size))
         name = unescape_name(name, unescaped, sizeof unescaped);
-    struct json_member *place = envelope_place(ctx, name);
-    if (!place)
-        return note_other(ctx, member->name);
+    struct json_member *place;
+    if (!envelope_place(envelope, name, &place))
+        return note_other(envelope, member->name);
     if (place->value.text)
         return false; /* twice the same member */
     *place = *member;

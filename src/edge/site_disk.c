@@ -9,12 +9,21 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { FILES_MAX = 256, FILE_SIZE_MAX = 8 * 1024 * 1024, PATH_TEXT_MAX = 4096 };
+enum {
+    FILES_MAX = 256,
+    FILE_SIZE_MAX = 8 * 1024 * 1024,
+    PATH_TEXT_MAX = 4096,
+    NAME_SIZE_MAX = 256,
+    TAG_SIZE = 17
+};
 
 /* A site and what it owns. site comes first: a pointer to one is a pointer to the other. */
 struct disk_site {
     struct site site;
     struct asset assets[FILES_MAX];
+    struct {
+        char path[NAME_SIZE_MAX], tag[TAG_SIZE];
+    } names[FILES_MAX]; /* what the assets' paths and tags point into */
 };
 
 static bool read_file(const char *path, struct str *out)
@@ -49,11 +58,8 @@ void site_disk_free(struct site *site)
 {
     if (!site)
         return;
-    for (size_t i = 0; i < site->asset_count; i++) {
-        free_text(site->assets[i].path);
-        free_text(site->assets[i].tag);
+    for (size_t i = 0; i < site->asset_count; i++)
         free_text(site->assets[i].content[ENCODING_IDENTITY]);
-    }
     free_text(site->room_view);
     free_text(site->error_view);
     free(site);
@@ -61,17 +67,21 @@ void site_disk_free(struct site *site)
 
 static bool add_asset(struct disk_site *disk, const char *path, const char *name)
 {
+    size_t index = disk->site.asset_count;
     struct str content;
-    char tag[17];
 
-    if (disk->site.asset_count == FILES_MAX || !read_file(path, &content))
+    if (index == FILES_MAX || strlen(name) >= NAME_SIZE_MAX || !read_file(path, &content))
         return false;
-    snprintf(tag, sizeof tag, "%016llx",
+    snprintf(disk->names[index].path, NAME_SIZE_MAX, "%s", name);
+    snprintf(disk->names[index].tag, TAG_SIZE, "%016llx",
              (unsigned long long)siphash((struct siphash_key){0, 0}, content.text, content.size));
-    struct asset *asset = &disk->assets[disk->site.asset_count++];
-    *asset = (struct asset){.path = str_of(strdup(name)), .tag = str_of(strdup(tag))};
-    asset->content[ENCODING_IDENTITY] = content;
-    return asset->path.text && asset->tag.text;
+    disk->assets[index] = (struct asset){
+        .path = str_of(disk->names[index].path),
+        .tag = str_of(disk->names[index].tag),
+        .content[ENCODING_IDENTITY] = content,
+    };
+    disk->site.asset_count++;
+    return true;
 }
 
 static int by_path(const void *a, const void *b)
