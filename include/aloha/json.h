@@ -2,7 +2,7 @@
  *
  * The relay path needs one answer: where in the bytes does each member of the envelope begin and
  * end, and is all of it one valid value? So a Signal is relayed by copying the bytes of its
- * `message`. jansson reads and writes the strings that the hub itself looks at. */
+ * `message`. jansson writes the strings that the hub itself says. */
 #ifndef ALOHA_JSON_H
 #define ALOHA_JSON_H
 
@@ -42,10 +42,15 @@ MUST_USE bool json_scan_object(struct str text, json_member_fn *on_member, void 
 /* True when text is exactly one JSON value of any type under the same rules. */
 MUST_USE bool json_scan_value(struct str text);
 
-/* Writes what the JSON string `text` (with its quotes) spells into `out`.
- *   returns   its size, or -1: more than `capacity` bytes, \u0000, an unpaired surrogate, no
- * memory. The bytes are valid UTF-8 and are not terminated. */
+/* Writes what the JSON string `text` (scanned, with its quotes) spells into `out`.
+ *   returns   its size, or -1: more than `capacity` bytes, \u0000, an unpaired surrogate;
+ *             what `out` holds then means nothing. The bytes are valid UTF-8, not terminated. */
 MUST_USE long json_string_read(struct str text, char *out, size_t capacity);
+
+/* A number that is the same for all spellings of a member's name (scanned, as in struct
+ * json_member). Two names with the same number are the same but for one chance in 2^64, or
+ * somebody's effort to have his own message refused. */
+uint64_t json_name_hash(struct str name);
 
 /* Writes `text` (valid UTF-8) as a JSON string with its quotes into `out`.
  *   returns   its size, or -1 when it does not fit or there is no memory. */

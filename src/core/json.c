@@ -262,28 +262,116 @@ bool json_scan_value(struct str text)
     return scan.at == scan.end;
 }
 
-static long copy(struct str bytes, char *out, size_t capacity)
+/* ---- what strings spell ----
+ * Our own, because the relay path allocates nothing, and jansson 2.14 writes through a null pointer
+ * when it finds no memory in the middle of a string. */
+
+enum { NOT_HEX = -1, HIGH_SURROGATE = 0xd800, LOW_SURROGATE = 0xdc00, SURROGATES_END = 0xe000 };
+
+/* The value of \uXXXX at the front, or NOT_HEX. */
+static int32_t peek_unicode_escape(struct str text)
 {
-    if (bytes.size > capacity)
-        return -1;
-    memcpy(out, bytes.text, bytes.size);
-    return (long)bytes.size;
+    int32_t value = 0;
+
+    if (text.size < 6 || text.text[0] != '\\' || text.text[1] != 'u')
+        return NOT_HEX;
+    for (int i = 2; i < 6; i++) {
+        char c = text.text[i];
+        if (!is_hex(c))
+            return NOT_HEX;
+        value = value * 16 + (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return value;
+}
+
+static void skip(struct str *text, size_t size)
+{
+    *text = (struct str){text->text + size, text->size - size};
+}
+
+/* Takes \uXXXX off the front, or a pair of them that is a surrogate pair (RFC 8259 section 7). */
+static int32_t take_unicode_escape(struct str *text)
+{
+    int32_t scalar = peek_unicode_escape(*text);
+
+    if (scalar == NOT_HEX)
+        return NOT_HEX;
+    skip(text, 6);
+    int32_t low = peek_unicode_escape(*text);
+    if (scalar < HIGH_SURROGATE || scalar >= LOW_SURROGATE || low < LOW_SURROGATE ||
+        low >= SURROGATES_END)
+        return scalar;
+    skip(text, 6);
+    return 0x10000 + ((scalar - HIGH_SURROGATE) << 10) + (low - LOW_SURROGATE);
+}
+
+/* Takes an escape off the front. Returns what it stands for, or NOT_HEX when it is none. */
+static int32_t take_escape(struct str *text)
+{
+    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    const char *letter = text->size >= 2 && text->text[1] ? strchr(letters, text->text[1]) : NULL;
+
+    if (!letter)
+        return take_unicode_escape(text);
+    skip(text, 2);
+    return meanings[letter - letters];
+}
+
+/* Writes a code point as UTF-8 (a lone surrogate as if it were one); returns its size. */
+static size_t write_utf8(int32_t scalar, char out[4])
+{
+    size_t size = scalar < 0x80 ? 1 : scalar < 0x800 ? 2 : scalar < 0x10000 ? 3 : 4;
+    static const unsigned char first_byte[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+    for (size_t i = size - 1; i > 0; i--, scalar >>= 6)
+        out[i] = (char)(0x80 | (scalar & 0x3f));
+    out[0] = (char)(first_byte[size] | scalar);
+    return size;
 }
 
 long json_string_read(struct str text, char *out, size_t capacity)
 {
+    char bytes[4];
+    size_t used = 0;
+
     if (text.size < 2)
         return -1;
-    if (!memchr(text.text, '\\', text.size)) /* most strings spell what they are */
-        return text.size == 2 ? 0 : copy((struct str){text.text + 1, text.size - 2}, out, capacity);
+    struct str rest = {text.text + 1, text.size - 2};
+    while (rest.size) {
+        size_t size = 1;
+        bytes[0] = rest.text[0];
+        if (bytes[0] == '\\') {
+            int32_t scalar = take_escape(&rest);
+            if (scalar <= 0 || (scalar >= HIGH_SURROGATE && scalar < SURROGATES_END))
+                return -1;
+            size = write_utf8(scalar, bytes);
+        } else {
+            skip(&rest, 1);
+        }
+        if (size > capacity - used)
+            return -1;
+        memcpy(out + used, bytes, size);
+        used += size;
+    }
+    return (long)used;
+}
 
-    json_t *string = json_loadb(text.text, text.size, JSON_DECODE_ANY, NULL);
-    if (!string)
-        return -1;
-    long size =
-        copy((struct str){json_string_value(string), json_string_length(string)}, out, capacity);
-    json_decref(string);
-    return size;
+uint64_t json_name_hash(struct str name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+    while (name.size) {
+        char bytes[4] = {name.text[0]};
+        size_t size = 1;
+        int32_t scalar = bytes[0] == '\\' ? take_escape(&name) : NOT_HEX;
+        if (scalar != NOT_HEX)
+            size = write_utf8(scalar, bytes);
+        else
+            skip(&name, 1);
+        for (size_t i = 0; i < size; i++)
+            hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
 }
 
 long json_string_write(struct str text, char *out, size_t capacity)

@@ -1,10 +1,8 @@
 #include "aloha/message.h"
 
-#include "aloha/buf.h"
 #include "aloha/json.h"
 #include "aloha/utf8.h"
 
-#include <jansson.h>
 #include <string.h>
 
 enum { TYPE_SIZE_MAX = 32 };
@@ -33,7 +31,7 @@ static const struct {
 struct envelope {
     struct json_member type;
     struct json_member members[MEMBER_COUNT];
-    struct buf others; /* names that are none of ours, as {"name":0,"name":0 */
+    uint64_t *others; /* room for JSON_MEMBERS_MAX: hashes of the names that are none of ours */
     size_t other_count;
 };
 
@@ -55,31 +53,21 @@ static bool envelope_place(struct envelope *envelope, struct str name, struct js
  * read, or is longer than `out`, is none of ours and comes back empty. */
 static struct str unescape_name(struct str name, char *out, size_t capacity)
 {
-    struct str quoted = {name.text - 1,
-                         name.size + 2}; /* the quotes stand just outside the slice */
+    struct str quoted = {name.text - 1, name.size + 2}; /* the quotes are just outside the slice */
     long size = name.size > 6 * capacity ? -1 : json_string_read(quoted, out, capacity);
     return (struct str){out, size < 0 ? 0 : (size_t)size};
 }
 
+/* Remembers a member that is none of ours; false when one of that name was there before. */
 static bool note_other(struct envelope *envelope, struct str name)
 {
-    buf_add(&envelope->others, envelope->other_count++ ? STR(",\"") : STR("{\""));
-    buf_add(&envelope->others, name);
-    return buf_add(&envelope->others, STR("\":0"));
-}
+    uint64_t hash = json_name_hash(name);
 
-/* True when a member that is none of ours came twice, in whatever spelling: jansson compares what
- * the names mean. Messages with two such members are rare, so this costs nobody anything. */
-static bool others_repeat(struct envelope *envelope)
-{
-    if (envelope->other_count < 2)
-        return false;
-    buf_add(&envelope->others, STR("}"));
-    json_error_t error = {0};
-    json_t *object =
-        json_loadb(envelope->others.data, envelope->others.size, JSON_REJECT_DUPLICATES, &error);
-    json_decref(object);
-    return object == NULL && json_error_code(&error) == json_error_duplicate_key;
+    for (size_t i = 0; i < envelope->other_count; i++)
+        if (envelope->others[i] == hash)
+            return false;
+    envelope->others[envelope->other_count++] = hash; /* the scan ends at JSON_MEMBERS_MAX */
+    return true;
 }
 
 static bool on_member(void *ctx, const struct json_member *member)
@@ -119,12 +107,10 @@ static enum err find_type(const struct json_member *type, enum message_type *out
 
 enum err message_decode(struct message *out, struct str text)
 {
-    struct envelope envelope = {0};
+    uint64_t others[JSON_MEMBERS_MAX];
+    struct envelope envelope = {.others = others};
 
-    buf_init(&envelope.others, 2 * text.size + 16);
-    bool valid = json_scan_object(text, on_member, &envelope) && !others_repeat(&envelope);
-    buf_deinit(&envelope.others);
-    if (!valid)
+    if (!json_scan_object(text, on_member, &envelope))
         return ERR_BAD_MESSAGE;
     enum err err = find_type(&envelope.type, &out->type);
     if (err)
