@@ -27,10 +27,7 @@ enum { FMT_TEXTS = 16, FMT_SIZE_MAX = 16384 };
 const char *fmt(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* As STR(), to initialise a static table, where a compound literal may not stand. */
-#define ROW_STR(literal)                                                                           \
-    {                                                                                              \
-        (literal), sizeof(literal) - 1                                                             \
-    }
+#define ROW_STR(literal) {(literal), sizeof(literal) - 1}
 
 /* Numbers that look random and are the same at each run (SplitMix64: Steele, Lea, Flood, 2014). */
 struct dice {

@@ -13,8 +13,8 @@ static struct config config;
 static bool read_words(const char *a, const char *b, const char *c, const char *d,
                        const char *environment_a, const char *environment_b)
 {
-    char *argv[] = {(char *)(uintptr_t) "aloha", (char *)(uintptr_t)a, (char *)(uintptr_t)b,
-                    (char *)(uintptr_t)c,        (char *)(uintptr_t)d, NULL};
+    char *argv[] = {(char *)(uintptr_t)"aloha", (char *)(uintptr_t)a, (char *)(uintptr_t)b,
+                    (char *)(uintptr_t)c,       (char *)(uintptr_t)d, NULL};
     char *environment[] = {(char *)(uintptr_t)environment_a, (char *)(uintptr_t)environment_b,
                            NULL};
     int argc = 1;
@@ -109,7 +109,7 @@ TEST(the_rest_of_the_environment_does_not_matter)
     EXPECT(read_words(NULL, NULL, NULL, NULL, "aloha_port=1", "XALOHA_PORT=2"));
     EXPECT(read_environment("ALOHA_PORT")); /* no assignment */
     EXPECT_UINT(3000, config.port);
-    char *argv[] = {(char *)(uintptr_t) "aloha", NULL};
+    char *argv[] = {(char *)(uintptr_t)"aloha", NULL};
     EXPECT(config_read(&config, 1, argv, NULL, problem, sizeof problem));
 }
 
@@ -291,7 +291,7 @@ TEST(each_row_has_a_variable_by_rule_and_a_default_that_is_allowed)
 
     for (size_t i = 0; i < count; i++) {
         char variable[80];
-        size_t size = (size_t)sprintf(variable, "ALOHA_%s", rows[i].flag);
+        size_t size = (size_t)snprintf(variable, sizeof variable, "ALOHA_%.64s", rows[i].flag);
         for (size_t at = 6; at < size; at++)
             variable[at] = (char)(variable[at] == '-' ? '_' : toupper((unsigned char)variable[at]));
         EXPECT_STR(variable, str_of(rows[i].variable));

@@ -614,6 +614,54 @@ TEST(our_own_views_render_without_anything_left_over)
     free((char *)(uintptr_t)real.error_view.text);
 }
 
+TEST(a_room_page_is_packed_for_who_takes_gzip)
+{
+    struct site real = site;
+    struct http_request request = request_for("/room/tea");
+
+    real.room_view = source_file_read("views/room.html");
+    request.accept_encoding = STR("gzip, deflate, br");
+    decision = decide(request);
+    EXPECT(http_answer_init(&answer, &decision, &real, ""));
+    EXPECT_STR("gzip", str_of(header(&answer, "content-encoding")));
+    EXPECT_STR("accept-encoding", str_of(header(&answer, "vary")));
+    EXPECT(str_starts_with(answer.body, STR("\x1f\x8b"))); /* RFC 1952 section 2.3.1 */
+    EXPECT(answer.body.size < real.room_view.size / 2);
+    http_answer_deinit(&answer);
+
+    request.accept_encoding = STR("br, gzip;q=0");
+    decision = decide(request);
+    EXPECT(http_answer_init(&answer, &decision, &real, ""));
+    EXPECT_STR("(none)", str_of(header(&answer, "content-encoding")));
+    EXPECT_STR("accept-encoding", str_of(header(&answer, "vary")));
+    EXPECT(str_starts_with(answer.body, STR("<!")));
+    http_answer_deinit(&answer);
+    free((char *)(uintptr_t)real.room_view.text);
+}
+
+TEST(a_page_that_cannot_be_packed_goes_as_it_is)
+{
+    struct http_request request = request_for("/room/tea");
+
+    request.accept_encoding = STR("gzip");
+    decision = decide(request);
+    fail_allocation(2); /* 1: the page */
+    EXPECT(http_answer_init(&answer, &decision, &site, ""));
+    EXPECT(allocation_has_failed());
+    EXPECT_STR("(none)", str_of(header(&answer, "content-encoding")));
+    EXPECT_STR("<a href=\"/assets/0123456789ab/x\">tea</a>", answer.body);
+    http_answer_deinit(&answer);
+}
+
+TEST(a_status_without_words_is_our_fault)
+{
+    struct http_decision odd = {.action = HTTP_SHOW_ERROR, .status = 418};
+
+    EXPECT(http_answer_init(&answer, &odd, &site, ""));
+    EXPECT(memmem(answer.body.text, answer.body.size, "That was our fault", 18));
+    http_answer_deinit(&answer);
+}
+
 TEST(without_memory_there_is_no_page_and_with_it_there_is)
 {
     static const char *const paths[] = {"/room/tea", "/nothing"};

@@ -256,6 +256,17 @@ TEST(nobody_needs_more_than_the_largest_head_to_judge)
     }
 }
 
+TEST(many_lines_and_one_that_does_not_end_are_refused_too)
+{
+    struct str whole = head_with(90, 8100);
+    char text[2 * HTTP_HEAD_SIZE_MAX];
+
+    memset(text, 'b', sizeof text);
+    memcpy(text, whole.text, whole.size - 2); /* without the empty line */
+    EXPECT_UINT(100, verdict((struct str){text, whole.size}));
+    EXPECT_UINT(431, verdict((struct str){text, HTTP_HEAD_SIZE_MAX}));
+}
+
 /* Byte by byte or all at once: who was refused stays refused, who was whole stays as long. */
 TEST(more_bytes_never_change_a_verdict)
 {

@@ -471,7 +471,7 @@ TEST(an_old_id_finds_nothing_also_when_its_slot_is_in_use_again)
     hub_closed(world->hub, old, HUB_END_LOST, world->now_ms);
     world_forget(world);
     conn_id new = world_open(world);
-    EXPECT((uint32_t) new == (uint32_t)old);
+    EXPECT((uint32_t)new == (uint32_t)old);
     EXPECT(new != old);
 
     world_say(world, old, JOIN, "tea");

@@ -230,6 +230,24 @@ TEST(joins_and_bad_messages_cost_more_than_signals)
     world_free(world);
 }
 
+TEST(a_join_that_cannot_be_paid_waits)
+{
+    struct world *world = slow_world();
+    conn_id a = world_open(world);
+
+    for (int i = 0; i < 6; i++)
+        world_say(world, a, SIGNAL_TO, peer_id(9));
+    world_forget(world);
+    world_say(world, a, JOIN); /* 4 tokens are left, it costs 5 */
+    EXPECT(str_starts_with(world_take(world, a),
+                           STR("{\"type\":\"Error\",\"code\":\"rate-limited\"")));
+    EXPECT_UINT(0, world->metrics.values[METRIC_PEERS]);
+    world_wait(world, 5000);
+    world_say(world, a, JOIN);
+    EXPECT(str_starts_with(world_take(world, a), STR("{\"type\":\"RoomJoined\"")));
+    world_free(world);
+}
+
 TEST(a_mesh_of_twelve_may_signal_all_at_once)
 {
     struct world *world = world_new();
