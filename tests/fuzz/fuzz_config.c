@@ -1,0 +1,169 @@
+/* config_read() with any command line and environment. The input is arguments with a NUL between
+ * them; one that begins with "$" is a line of the environment instead. What is taken is within the
+ * documented ranges; what is refused gets one printable line; and a variable does what the flag of
+ * the same name in front of all others does. */
+#include "check.h"
+#include "lines.h"
+
+#include "aloha/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS_MAX = 64, PROBLEM_SIZE = 256 };
+
+struct words {
+    char *texts[WORDS_MAX + 1]; /* owned; NULL behind the last */
+    int count;
+};
+
+static void add_word(struct words *words, char *text)
+{
+    CHECK(text && words->count < WORDS_MAX);
+    words->texts[words->count++] = text;
+}
+
+static void free_words(struct words *words)
+{
+    while (words->count)
+        free(words->texts[--words->count]);
+}
+
+/* One line that a terminal shows as it is, with its NUL. */
+static void check_problem(const char *problem)
+{
+    size_t size = strnlen(problem, PROBLEM_SIZE);
+
+    CHECK(size > 0 && size < PROBLEM_SIZE);
+    for (size_t i = 0; i < size; i++)
+        CHECK((unsigned char)problem[i] >= 0x20 && problem[i] != 0x7f);
+}
+
+static bool is_within(uint64_t value, uint64_t min, uint64_t max)
+{
+    return value >= min && value <= max;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool is_rate(struct bucket_rate rate, uint64_t per_minute, uint64_t burst)
+{
+    return rate.per_minute == per_minute && rate.burst == burst;
+}
+
+/* The ranges of docs/configuration.md, and what is made of the numbers, in wider arithmetic. */
+static void check_config(const struct config *config)
+{
+    const struct limits *limits = &config->limits;
+
+    CHECK(is_within(config->port, 0, 65535) && is_within(config->ops_port, 0, 65535));
+    CHECK(config->bind && config->assets);
+    CHECK(config->log_level <= LOG_LEVEL_DEBUG && config->allow_no_origin <= 1);
+    CHECK(is_within(limits->connections_max, 1, 1000000));
+    CHECK(is_within(limits->connections_per_address, 0, 1000000));
+    CHECK(is_within(limits->rooms_max, 1, 1000000));
+    CHECK(is_within(limits->room_peers_max, 1, 50));
+    CHECK(is_within(limits->message_size_max, 9 * 1024, 1024 * 1024));
+    CHECK(is_within(limits->queue_size_max, 64 * 1024, 64 * 1024 * 1024));
+    CHECK(is_within(limits->queues_size_max, 1024 * 1024, UINT32_MAX));
+    CHECK(limits->gone_after_ms > limits->ping_after_ms && limits->ping_after_ms >= 1000);
+    CHECK(is_within(limits->join_deadline_ms, 1000, 3600000));
+    CHECK(is_rate(limits->connections, config->rate_connections * UINT64_C(60),
+                  config->rate_connections * UINT64_C(3)));
+    CHECK(is_rate(limits->joins, config->rate_joins, config->rate_joins));
+    CHECK(is_rate(limits->messages, config->rate_messages * UINT64_C(60),
+                  config->rate_messages * UINT64_C(6)));
+    uint64_t message_size = config->message_kibibytes * UINT64_C(1024);
+    CHECK(limits->message_size_max == message_size);
+    CHECK(is_rate(limits->bytes, config->rate_kibibytes * UINT64_C(61440),
+                  larger(config->rate_kibibytes * UINT64_C(8192), message_size)));
+    CHECK(limits->queue_size_max ==
+          larger(config->queue_kibibytes * UINT64_C(1024), 2 * message_size));
+    CHECK(limits->queues_size_max == config->queues_mebibytes * UINT64_C(1048576));
+}
+
+static bool is_same(const struct config *a, const struct config *b)
+{
+    return a->port == b->port && a->ops_port == b->ops_port && strcmp(a->bind, b->bind) == 0 &&
+           strcmp(a->assets, b->assets) == 0 && a->log_level == b->log_level &&
+           a->allow_no_origin == b->allow_no_origin && a->show_help == b->show_help &&
+           a->show_version == b->show_version &&
+           memcmp(&a->limits, &b->limits, sizeof a->limits) == 0;
+}
+
+/* "ALOHA_ROOM_PEERS_MAX=3" as "--room-peers-max=3".
+ *   returns   false when it is none of ours; *odd when its name is not spelled as ours are. */
+static bool flag_of(const char *variable, char **flag, bool *odd)
+{
+    size_t name_size = strcspn(variable, "=");
+
+    if (strncmp(variable, "ALOHA_", 6) != 0 || !variable[name_size])
+        return false;
+    *odd |= strspn(variable, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != name_size;
+    CHECK(asprintf(flag, "--%s", variable + 6) > 0);
+    for (char *at = *flag + 2; *at && *at != '='; at++)
+        *at = (char)(*at == '_' ? '-' : *at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+    return true;
+}
+
+/* The same settings as flags only, the environment's first. */
+static void check_precedence(const struct words *arguments, const struct words *environment,
+                             const struct config *config, bool accepted)
+{
+    struct words flags = {.count = 0};
+    struct config again;
+    char problem[PROBLEM_SIZE] = "", *flag;
+    bool odd = false;
+
+    if (arguments->count + environment->count > WORDS_MAX || arguments->count == 0)
+        return;
+    add_word(&flags, strdup(arguments->texts[0]));
+    for (int i = 0; i < environment->count; i++)
+        if (flag_of(environment->texts[i], &flag, &odd))
+            add_word(&flags, flag);
+    for (int i = 1; i < arguments->count; i++)
+        add_word(&flags, strdup(arguments->texts[i]));
+    if (!odd) {
+        bool accepted_again =
+            config_read(&again, flags.count, flags.texts, NULL, problem, sizeof problem);
+        CHECK(accepted_again == accepted);
+        CHECK(!accepted || is_same(config, &again));
+    }
+    free_words(&flags);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str rest = check_input(data, size), part;
+    struct words arguments = {.count = 0}, environment = {.count = 0};
+    struct config config;
+    char problem[PROBLEM_SIZE] = "", tiny[1] = "";
+
+    while (arguments.count < WORDS_MAX && environment.count < WORDS_MAX &&
+           lines_take(&rest, '\0', &part)) {
+        if (part.size && part.text[0] == '$')
+            add_word(&environment, strndup(part.text + 1, part.size - 1));
+        else
+            add_word(&arguments, strndup(part.text ? part.text : "", part.size));
+    }
+
+    bool accepted = config_read(&config, arguments.count, arguments.texts, environment.texts,
+                                problem, sizeof problem);
+    if (accepted) {
+        CHECK(problem[0] == '\0');
+        check_config(&config);
+    } else {
+        check_problem(problem);
+    }
+    check_precedence(&arguments, &environment, &config, accepted);
+    CHECK(config_read(&config, arguments.count, arguments.texts, environment.texts, tiny,
+                      sizeof tiny) == accepted);
+
+    free_words(&environment);
+    free_words(&arguments);
+    return 0;
+}
