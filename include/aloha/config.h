@@ -26,9 +26,9 @@ struct config {
 };
 
 /* Reads the environment and the command line.
- *   environment  as `environ`; only names that begin with ALOHA_ matter, an unknown one is an
- * error. problem      on false: one line that says what is wrong with which option, without a line
- * feed. lifetime     texts in *out point into argv and environment. */
+ *   environment  as `environ`; only names that begin with ALOHA_ matter, an unknown one is an error.
+ *   problem      on false: one line that says what is wrong with which option, without a line feed.
+ *   lifetime     texts in *out point into argv and environment. */
 MUST_USE bool config_read(struct config *out, int argc, char *const argv[],
                           char *const environment[], char *problem, size_t problem_size);
 

@@ -30,11 +30,12 @@ struct http_head {
 
 /* Judges the head at the start of `bytes`: RFC 9112 sections 2 to 5, strictly.
  *   - GET or HEAD, one space, an origin-form target, one space, HTTP/1.0 or HTTP/1.1, CRLF;
- *   - a target of visible ASCII whose escapes are whole and stand for neither NUL nor a slash,
- * without backslash, fragment or dot segments, escaped or not;
+ *   - a target of visible ASCII whose escapes are whole and stand for no control character and no
+ *     slash, without backslash, fragment, empty or dot segments, escaped or not;
  *   - lines of `name:` (token characters, no space before the colon) and a value without control
- *     characters but tabs, each ended by CRLF; no folded lines; no Upgrade to anything but
- * websocket. Refuses as soon as it can tell, also in the middle. */
+ *     characters but tabs, each ended by CRLF; no folded lines; a Content-Length of digits; no
+ *     Transfer-Encoding, no empty Origin, no Upgrade to anything but websocket.
+ * Refuses as soon as it can tell, also in the middle. */
 struct http_head http_head_judge(struct str bytes);
 
 #endif

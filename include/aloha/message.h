@@ -48,8 +48,8 @@ struct message {
  *   text      valid UTF-8.
  *   returns   OK; ERR_BAD_MESSAGE when text is not one JSON object within the limits of json.h, a
  *             member comes twice in whatever spelling, `type` or a needed member is missing or of
- * the wrong JSON type; ERR_UNKNOWN_TYPE when all is well but the type. spec      docs/protocol.md;
- * RFC 8259 section 4 on duplicate names. */
+ *             the wrong JSON type; ERR_UNKNOWN_TYPE when all is well but the type.
+ *   spec      docs/protocol.md; RFC 8259 section 4 on duplicate names. */
 MUST_USE enum err message_decode(struct message *out, struct str text);
 
 const char *message_type_name(enum message_type type);

@@ -70,7 +70,7 @@ static int take_path_byte(struct str *path)
         return -1;
     *path = (struct str){path->text + 3, path->size - 3};
     int byte = high * 16 + low;
-    return byte == 0 || byte == '/' || byte == '\\' ? -1 : byte;
+    return byte < ' ' || byte == 0x7f || byte == '/' || byte == '\\' ? -1 : byte;
 }
 
 /* No empty and no dot segments, in any spelling: nobody here needs them, and parsers differ about
@@ -170,6 +170,8 @@ static unsigned judge_header_line(struct judge *judge)
         status = take_line_feed(judge);
     if (status)
         return status;
+    if (str_equal_nocase(name, STR("origin")) && str_trim(value).size == 0)
+        return 400; /* the library could not tell it from none */
     if (str_equal_nocase(name, STR("transfer-encoding")))
         return 400; /* no body is read here, least of all one without a length */
     uint64_t length;

@@ -263,8 +263,8 @@ bool json_scan_value(struct str text)
 }
 
 /* ---- what strings spell ----
- * Our own, because the relay path allocates nothing, and jansson 2.14 writes through a null pointer
- * when it finds no memory in the middle of a string. */
+ * Our own, because the relay path allocates nothing, and jansson 2.14 loses bytes or writes past its
+ * buffer when it finds no memory in the middle of a string (akheron/jansson issue 362). */
 
 enum { NOT_HEX = -1, HIGH_SURROGATE = 0xd800, LOW_SURROGATE = 0xdc00, SURROGATES_END = 0xe000 };
 

@@ -49,7 +49,7 @@ describe('hostile HTTP', () => {
       '/room/"onload="alert(1)', '/room/%22%3E', "/room/'", '/room/&lt;', '/room/{{assets}}', '/room/%7B%7BroomId%7D%7D', '/room/\u00e9', '/room/\x80\xff', '/room/tea\t'];
     for (const target of targets) {
       const response = await fetchRaw(port(), target);
-      assert.ok([400, 404, 505].includes(response.status), `${JSON.stringify(target)}: ${response.status}`);
+      assert.ok([400, 404].includes(response.status), `${JSON.stringify(target)}: ${response.status}`);
       assert.doesNotMatch(response.raw.toString('latin1'), /alert\(1\)|x-injected|onload=/i);
     }
   });

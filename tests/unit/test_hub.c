@@ -541,6 +541,23 @@ TEST(one_connection_more_than_the_maximum_is_not_opened)
     world_free(world);
 }
 
+TEST(every_slot_that_was_given_back_is_given_again)
+{
+    struct world *world = world_new();
+    conn_id ids[WORLD_CONNECTIONS_MAX];
+
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < WORLD_CONNECTIONS_MAX; i++) {
+            ids[i] = world_open(world);
+            EXPECT(ids[i] != 0);
+        }
+        for (size_t i = 0; i < WORLD_CONNECTIONS_MAX; i++)
+            hub_closed(world->hub, ids[i], HUB_END_LOST, world->now_ms);
+    }
+    EXPECT_UINT(0, world->metrics.values[METRIC_WEBSOCKETS]);
+    world_free(world);
+}
+
 /* ---- what is counted ---- */
 
 TEST(what_happens_is_counted)

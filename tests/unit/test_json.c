@@ -268,6 +268,63 @@ TEST(each_byte_may_stand_in_a_string_or_may_not)
     }
 }
 
+/* Long strings are passed several bytes at a time: each byte at each place of each length. */
+TEST(a_byte_is_found_wherever_it_stands_in_a_string)
+{
+    static const struct {
+        char byte;
+        bool valid; /* with an n behind it */
+    } rows[] = {{0x00, false},      {0x1f, false},      {'"', false},       {'\\', true},
+                {0x20, true},       {0x21, true},       {0x23, true},       {0x7f, true},
+                {(char)0x80, true}, {(char)0xa2, true}, {(char)0xdc, true}, {(char)0x9f, true},
+                {(char)0xff, true}, {'[', true},        {']', true}};
+
+    for (size_t size = 3; size <= 40; size++) {
+        for (size_t at = 1; at + 2 < size; at++) {
+            for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                char *text = malloc(size); /* AddressSanitizer stands at its end */
+                EXPECT(text != NULL);
+                memset(text, 'n', size);
+                text[0] = text[size - 1] = '"';
+                text[at] = rows[i].byte;
+                bool taken = json_scan_value((struct str){text, size});
+                bool cut = json_scan_value((struct str){text, size - 1});
+                free(text);
+                EXPECT_THAT(taken == rows[i].valid, "%02x at %zu of %zu",
+                            (unsigned)(unsigned char)rows[i].byte, at, size);
+                EXPECT_THAT(!cut, "%02x at %zu of %zu, cut", (unsigned)(unsigned char)rows[i].byte,
+                            at, size);
+            }
+        }
+    }
+}
+
+TEST(random_bytes_in_a_string_are_judged_one_by_one)
+{
+    static const unsigned char likely[] = {0x1e, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x5b, 0x5d, 0x7f,
+                                           0x80, 0x9f, 0xa0, 0xa1, 0xa2, 0xdc, 0xff, 'a',  'b'};
+    struct dice dice = {11};
+    unsigned taken_count = 0;
+
+    for (int round = 0; round < 100000; round++) {
+        char text[32];
+        size_t size = 2 + dice_below(&dice, sizeof text - 2);
+        unsigned specials = 0, choices = round % 2 ? ARRAY_SIZE(likely) : 2;
+        text[0] = text[size - 1] = '"';
+        for (size_t i = 1; i + 1 < size; i++) {
+            unsigned char byte = likely[ARRAY_SIZE(likely) - 1 - dice_below(&dice, choices)];
+            if (choices == 2 && dice_below(&dice, 20) == 0)
+                byte = likely[dice_below(&dice, ARRAY_SIZE(likely))];
+            text[i] = (char)byte;
+            specials += byte < 0x20 || byte == '"';
+        }
+        bool taken = json_scan_value((struct str){text, size});
+        EXPECT_THAT(taken == (specials == 0), "%.*s", (int)size, text);
+        taken_count += taken;
+    }
+    EXPECT(taken_count > 10000 && taken_count < 90000);
+}
+
 TEST(a_string_is_read_as_what_it_spells)
 {
     static const struct {
@@ -347,6 +404,97 @@ TEST(a_written_string_reads_back_as_it_was)
 }
 
 /* ---- against another parser ---- */
+
+/* A string of random pieces, most of them escapes. */
+static struct str write_random_string(struct dice *dice, char out[256])
+{
+    static const char *const pieces[] = {
+        "a",
+        "\xc3\xa4",
+        "\xf0\x9f\x8c\xba",
+        "\\\"",
+        "\\\\",
+        "\\/",
+        "\\b",
+        "\\f",
+        "\\n",
+        "\\r",
+        "\\t",
+        "\\u0041",
+        "\\u00E4",
+        "\\u20aC",
+        "\\ud83c\\uDF3A",
+        "\\uD800\\uDC00",
+        "\\udbff\\udfff",
+        "\\uFFFF",
+        "\\u0001",
+        "\\u007f",
+        "\\u0080",
+        "\\u07ff",
+        "\\u0800",
+        "\\ud7ff",
+        "\\ue000",
+    };
+    static const char *const refused[] = {"\\u0000", "\\ud83c", "\\uDF3A", "\\udc00\\ud800",
+                                          "\\ud800\\n"};
+    size_t size = (size_t)sprintf(out, "\"");
+
+    for (unsigned count = dice_below(dice, 8); count; count--)
+        size += (size_t)sprintf(out + size, "%s", pieces[dice_below(dice, ARRAY_SIZE(pieces))]);
+    if (dice_below(dice, 4) == 0)
+        size += (size_t)sprintf(out + size, "%sx", refused[dice_below(dice, ARRAY_SIZE(refused))]);
+    size += (size_t)sprintf(out + size, "\"");
+    return (struct str){out, size};
+}
+
+TEST(random_strings_spell_what_they_spell_to_jansson)
+{
+    struct dice dice = {13};
+    unsigned read = 0, refused = 0;
+
+    for (int round = 0; round < 20000; round++) {
+        char bytes[256], out[256];
+        struct str text = write_random_string(&dice, bytes);
+        EXPECT(json_scan_value(text));
+        json_t *theirs = json_loadb(text.text, text.size, JSON_DECODE_ANY, NULL);
+        long size = json_string_read(text, out, sizeof out);
+        bool same = !theirs == (size < 0) &&
+                    (!theirs || (json_string_length(theirs) == (size_t)size &&
+                                 memcmp(json_string_value(theirs), out, (size_t)size) == 0));
+        json_decref(theirs);
+        EXPECT_THAT(same, "%.*s", (int)text.size, text.text);
+        read += size >= 0;
+        refused += size < 0;
+    }
+    EXPECT(read > 5000 && refused > 2000);
+}
+
+TEST(a_name_has_one_hash_in_all_its_spellings)
+{
+    static const char *const spellings[][3] = {
+        {"peerId", "p\\u0065erId", "\\u0070\\u0065\\u0065\\u0072\\u0049\\u0064"},
+        {"\xf0\x9f\x8c\xba", "\\ud83c\\udf3a", "\\uD83C\\uDF3A"},
+        {"/", "\\/", "\\u002f"},
+        {"\\n", "\\u000a", "\\u000A"},
+        {"\\\"", "\\u0022", "\\u0022"},
+        {"\\\\", "\\u005c", "\\u005C"},
+        {"\xc3\xa4", "\\u00e4", "\\u00E4"},
+        {"\\u0000", "\\u0000", "\\u0000"},
+        {"\\ud800", "\\uD800", "\\ud800"},
+        {"", "", ""},
+        {"\\\\u0065", "\\u005cu0065", "\\\\u006\\u0035"}, /* a backslash, then u0065 */
+        {"peerid", "peer\\u0069d", "peeri\\u0064"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(spellings); i++) {
+        uint64_t hash = json_name_hash(str_of(spellings[i][0]));
+        EXPECT_THAT(hash == json_name_hash(str_of(spellings[i][1])), "%s", spellings[i][1]);
+        EXPECT_THAT(hash == json_name_hash(str_of(spellings[i][2])), "%s", spellings[i][2]);
+        for (size_t other = 0; other < i; other++)
+            EXPECT_THAT(hash != json_name_hash(str_of(spellings[other][0])), "%s and %s",
+                        spellings[i][0], spellings[other][0]);
+    }
+}
 
 /* Writes a random value. `fuel` is how many more levels it may go down. */
 static size_t write_random(struct dice *dice, char *out, unsigned fuel)
