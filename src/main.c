@@ -197,7 +197,8 @@ static int serve(struct server *server)
             web_stop(server->web);
     }
     finish(server);
-    log_info("closed", log_uint("status", (uint64_t)status));
+    if (status == 0)
+        log_info("closed", log_uint("status", 0));
     return status;
 }
 

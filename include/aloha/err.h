@@ -12,7 +12,7 @@
 #define CLOSE_TABLE(X)                                                                      \
     X(CLOSE_UNSUPPORTED,  1003, "unsupported",  "only text messages are understood")        \
     X(CLOSE_BAD_UTF8,     1007, "bad-utf8",     "the text is not valid UTF-8")              \
-    X(CLOSE_POLICY,       1008, "policy",       "too many wrong or too many messages")      \
+    X(CLOSE_POLICY,       1008, "policy",       "this server's limits were not kept"  )      \
     X(CLOSE_TOO_BIG,      1009, "too-big",      "the message is over maxMessageBytes")      \
     X(CLOSE_OUR_FAULT,    1011, "our-fault",    "the server ran out of something")          \
     X(CLOSE_RESTART,      1012, "restart",      "the server restarts, come back")           \

@@ -1,6 +1,6 @@
 /* http: what to answer to a request on the public port. Pure: a request goes in, a decision comes
  * out, and the edge carries it out.
- * spec: RFC 9110, RFC 9112, RFC 6455 section 4.2.1; SECURITY in docs/security.md. */
+ * spec: RFC 9110, RFC 9112, RFC 6455 section 4.2.1; docs/security.md R1 to R16. */
 #ifndef ALOHA_HTTP_H
 #define ALOHA_HTTP_H
 

@@ -2,8 +2,8 @@
  *
  * It does no I/O. Events come in as calls, with the time; what it wants done goes out through
  * `struct effects`. It never calls back into itself, and no effect may call it: the edge does what
- * it is asked after the event. So the whole protocol runs in a test without a socket. spec:
- * docs/protocol.md */
+ * it is asked after the event. So the whole protocol runs in a test without a socket.
+ * spec: docs/protocol.md */
 #ifndef ALOHA_HUB_H
 #define ALOHA_HUB_H
 
@@ -39,7 +39,7 @@ void hub_free(struct hub *hub);
  *   from     whom its joins count against.
  *   returns  its id, or 0 when limits->connections_max are open. The low 32 bits are a slot number
  *            below connections_max that the edge may index an array with; an id is never used
- * twice. */
+ *            twice. */
 MUST_USE conn_id hub_open(struct hub *hub, address_key from, uint64_t now_ms);
 
 /* A whole text message has arrived: at most limits->message_size_max bytes, any bytes. */
@@ -58,6 +58,9 @@ enum hub_end {
 /* The WebSocket is gone, or as good as gone. The others are told at once; the id means nothing from
  * now on. */
 void hub_closed(struct hub *hub, conn_id id, enum hub_end end, uint64_t now_ms);
+
+/* While on, every JoinRoom is answered `hub-full`: more waits for slow readers than this server keeps. */
+void hub_refuse_joins(struct hub *hub, bool on);
 
 /* Looks after deadlines. Called once a second. */
 void hub_tick(struct hub *hub, uint64_t now_ms);

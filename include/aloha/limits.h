@@ -23,7 +23,7 @@ struct limits {
 
 /* Numbers that nobody needs to turn. */
 enum {
-    LIMIT_HELLO_SIZE_MAX = 8192, /* PROTOCOL: `hello` */
+    LIMIT_HELLO_SIZE_MAX = 8192, /* docs/protocol.md, JoinRoom */
     LIMIT_BAD_MESSAGES_MAX = 10, /* then 1008 */
     LIMIT_BAD_MESSAGE_COST = 5,  /* tokens */
     LIMIT_JOIN_COST = 5,         /* tokens: a join is told to everyone in the room */

@@ -1,6 +1,6 @@
 /* listener: the public port. It accepts connections itself, because libwebsockets' own accept spins
- * when descriptors run out; so limits, IPv4 with IPv6, and later unix sockets and systemd's sockets
- * are all decided here. docs/adr/0003-own-listener.md. */
+ * when descriptors run out. Who may stay is the accepting side's word (web.h).
+ * docs/adr/0003-own-listener.md. */
 #ifndef ALOHA_LISTENER_H
 #define ALOHA_LISTENER_H
 

@@ -59,7 +59,7 @@ bool room_id_is_valid(struct str id);
 
 enum { ROOM_ID_SIZE_MAX = 64, NAME_SCALARS_MAX = 64, NAME_SIZE_MAX = NAME_SCALARS_MAX * 4 };
 
-/* Cuts white space off both ends of *name (valid UTF-8) and judges the rest.
+/* Cuts spaces and tabs off both ends of *name (valid UTF-8) and judges the rest.
  *   returns   false when it has more than NAME_SCALARS_MAX scalar values, a control, invisible or
  *             bidirectional-override character, or more than four combining marks in a row. */
 MUST_USE bool name_trim_and_check(struct str *name);

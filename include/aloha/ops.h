@@ -13,7 +13,7 @@ struct ops;
 struct ops_options {
     uint16_t port;                 /* 0 takes a free one */
     const struct metrics *metrics; /* borrowed for life */
-    const char *not_ready;         /* why /readyz says 503 at first; see ops_set_ready() */
+    const char *not_ready;         /* why /readyz says 503 at first; see ops_set_not_ready() */
 };
 
 /* Returns NULL with one line in problem when it cannot listen. */

@@ -33,7 +33,7 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from);
 
 size_t web_connection_count(const struct web *web);
 
-/* Closes every WebSocket with 1012 and every other connection at once. on_empty is called when the
+/* Closes every WebSocket with 1012 and every connection that is not being answered. on_empty is called when the
  * last one is gone; those that linger are cut off after WEB_GOODBYE_MS. */
 enum { WEB_GOODBYE_MS = 2000 };
 void web_goodbye(struct web *web, void (*on_empty)(void *ctx), void *ctx);

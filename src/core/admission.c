@@ -33,8 +33,7 @@ void admission_free(struct admission *admission)
 
     if (!admission)
         return;
-    HASH_ITER(hh, admission->addresses, address, next)
-    {
+    HASH_ITER (hh, admission->addresses, address, next) {
         HASH_DEL(admission->addresses, address);
         free(address);
     }
@@ -136,8 +135,7 @@ void admission_sweep(struct admission *admission, uint64_t now_ms)
     const struct limits *limits = admission->limits;
     struct address *address, *next;
 
-    HASH_ITER(hh, admission->addresses, address, next)
-    {
+    HASH_ITER (hh, admission->addresses, address, next) {
         if (address->connections ||
             !bucket_is_full(&address->connecting, limits->connections, now_ms) ||
             !bucket_is_full(&address->joining, limits->joins, now_ms))

@@ -22,7 +22,7 @@ struct option {
 
 #define FIELD(member) offsetof(struct config, member)
 
-/* A row without a type of its own opens a group. */
+/* Options that stand together in --help and in the documentation. */
 struct group {
     const char *title;
     const struct option *options;
@@ -63,7 +63,7 @@ static const struct option limit_options[] = {
     {"queue-max", OPTION_UINT, FIELD(queue_kibibytes), "1024", 64, 65536, "KiB",
      "What may wait for a connection that does not read; then it is closed (4002)."},
     {"queues-max", OPTION_UINT, FIELD(queues_mebibytes), "128", 1, 4095, "MiB",
-     "What may wait for all connections together; past it the slow ones are closed."},
+     "What may wait for all connections together; past it the slowest is closed, and nobody can join."},
     {"rooms-max", OPTION_UINT, FIELD(limits.rooms_max), "10000", 1, 1000000, "rooms",
      "Rooms with somebody in them."},
     {"room-peers-max", OPTION_UINT, FIELD(limits.room_peers_max), "12", 1, 50, "peers",
@@ -115,7 +115,7 @@ static const struct option *find_environment_option(struct str name)
     return NULL;
 }
 
-/* What a value of this option looks like, for --help and for complaints. */
+/* What a value of this option looks like, for complaints and for the documentation. */
 static void describe_values(const struct option *option, char *out, size_t size)
 {
     switch (option->type) {

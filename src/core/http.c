@@ -133,7 +133,7 @@ static bool origin_is_ours(const struct http_policy *policy, const struct http_r
         origin = (struct str){origin.text + 8, origin.size - 8};
     else
         return false;
-    return str_equal_nocase(origin, request->host);
+    return str_equal(origin, request->host);
 }
 
 /* A client that offers subprotocols must offer ours. */

@@ -45,6 +45,7 @@ struct hub {
     uint64_t outer_ms;   /* the time the edge last told */
     uint64_t now_ms;     /* our own clock: see advance_clock() */
     uint64_t swept_ms;
+    bool refuses_joins;
 };
 
 enum {
@@ -186,6 +187,8 @@ static enum err join_room(struct hub *hub, struct conn *conn, const struct messa
     if (err)
         return err;
 
+    if (hub->refuses_joins)
+        return ERR_HUB_FULL;
     hub->effects.make_peer_id(hub->effects.ctx, peer_id);
     err = rooms_join(hub->rooms, id, peer_id, name_json, id_of(hub, conn), &conn->seat);
     if (err)
@@ -456,6 +459,11 @@ static void look_after(struct hub *hub, struct conn *conn)
         conn->pinged = true;
         hub->effects.ping(hub->effects.ctx, id_of(hub, conn));
     }
+}
+
+void hub_refuse_joins(struct hub *hub, bool on)
+{
+    hub->refuses_joins = on;
 }
 
 void hub_tick(struct hub *hub, uint64_t now_ms)

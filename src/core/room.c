@@ -32,8 +32,8 @@ static void room_free(struct rooms *rooms, struct room *room)
 {
     struct seat *seat, *next;
 
-    DL_FOREACH_SAFE(room->seats, seat, next)
-    free(seat);
+    DL_FOREACH_SAFE (room->seats, seat, next)
+        free(seat);
     HASH_DEL(rooms->rooms, room);
     free(room);
 }
@@ -44,8 +44,8 @@ void rooms_free(struct rooms *rooms)
 
     if (!rooms)
         return;
-    HASH_ITER(hh, rooms->rooms, room, next)
-    room_free(rooms, room);
+    HASH_ITER (hh, rooms->rooms, room, next)
+        room_free(rooms, room);
     free(rooms);
 }
 
@@ -138,9 +138,9 @@ struct seat *room_find_seat(const struct seat *of, struct str peer_id)
 
     if (peer_id.size != PEER_ID_SIZE)
         return NULL;
-    DL_FOREACH(of->room->seats, seat)
-    if (memcmp(seat->peer_id, peer_id.text, PEER_ID_SIZE) == 0)
-        return seat;
+    DL_FOREACH (of->room->seats, seat)
+        if (memcmp(seat->peer_id, peer_id.text, PEER_ID_SIZE) == 0)
+            return seat;
     return NULL;
 }
 

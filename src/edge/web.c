@@ -174,9 +174,9 @@ static void end_slow_requests(struct web *web)
 {
     struct connection *connection, *next;
 
-    DL_FOREACH_SAFE(web->connections, connection, next)
-    if (!connection->wsi && uv_now(web->loop) - connection->opened_ms >= HEADER_SECONDS * 1000)
-        web_connection_free(connection);
+    DL_FOREACH_SAFE (web->connections, connection, next)
+        if (!connection->wsi && uv_now(web->loop) - connection->opened_ms >= HEADER_SECONDS * 1000)
+            web_connection_free(connection);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -286,8 +286,7 @@ void web_goodbye(struct web *web, void (*on_empty)(void *ctx), void *ctx)
     web->saying_goodbye = true;
     web->on_empty = on_empty;
     web->on_empty_ctx = ctx;
-    DL_FOREACH_SAFE(web->connections, connection, next)
-    {
+    DL_FOREACH_SAFE (web->connections, connection, next) {
         if (!connection->wsi)
             web_connection_free(connection);
         else if (!connection->answer) /* what is being sent may end */

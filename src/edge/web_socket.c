@@ -37,9 +37,10 @@ static size_t queued(const struct connection *connection)
     return connection->out.size + connection->out_in_library;
 }
 
-static void update_queue_metrics(struct web *web, const struct connection *connection)
+static void note_queues(struct web *web, const struct connection *connection)
 {
     uint64_t *values = web->options.metrics->values;
+
     values[METRIC_QUEUE_BYTES] = web->queued_size;
     if (queued(connection) > values[METRIC_QUEUE_HIGH_BYTES])
         values[METRIC_QUEUE_HIGH_BYTES] = queued(connection);
@@ -98,6 +99,19 @@ static void give_spare(struct connection *connection)
     buf_init(&connection->out, connection->out.max);
 }
 
+/* Closes the connection that keeps most waiting. It alone pays when all of them together are too much:
+ * whoever reads has next to nothing queued. */
+static void close_slowest(struct web *web)
+{
+    struct connection *slowest = NULL;
+
+    for (struct connection *at = web->connections; at; at = at->next)
+        if (!at->closing && (!slowest || queued(at) > queued(slowest)))
+            slowest = at;
+    if (slowest)
+        web_socket_close(slowest, CLOSE_SLOW);
+}
+
 /* Adds one frame to the queue, or closes the connection that lets it grow too long: it alone. */
 static void queue_frame(struct connection *connection, unsigned opcode, const struct str *parts,
                         size_t count)
@@ -106,14 +120,15 @@ static void queue_frame(struct connection *connection, unsigned opcode, const st
     const struct limits *limits = web->options.limits;
     size_t size = 0;
 
-    if (connection->closing || connection->client_closed)
-        return;
     for (size_t i = 0; i < count; i++)
         size += parts[i].size;
     size_t framed = size + FRAME_HEAD_SIZE_MAX;
+    if (web->queued_size + framed > limits->queues_size_max)
+        close_slowest(web);
+    if (connection->closing || connection->client_closed)
+        return;
     take_spare(connection);
-    char *at = queued(connection) + framed > limits->queue_size_max ||
-                       web->queued_size + framed > limits->queues_size_max
+    char *at = queued(connection) + framed > limits->queue_size_max
                    ? NULL
                    : buf_reserve(&connection->out, framed);
     if (!at) {
@@ -127,7 +142,7 @@ static void queue_frame(struct connection *connection, unsigned opcode, const st
             memcpy(at, parts[i].text, parts[i].size);
     connection->out.size += (size_t)(at - start);
     web->queued_size += (size_t)(at - start);
-    update_queue_metrics(web, connection);
+    note_queues(web, connection);
     mark_dirty(connection);
 }
 
@@ -161,6 +176,7 @@ void web_socket_flush_dirty(struct web *web)
         flush(connection);
     }
     web->dirty_count = 0;
+    hub_refuse_joins(web->hub, web->queued_size > web->options.limits->queues_size_max / 4 * 3);
 }
 
 void web_socket_writeable(struct connection *connection)
@@ -168,12 +184,22 @@ void web_socket_writeable(struct connection *connection)
     if (connection->out_in_library && !lws_partial_buffered(connection->wsi)) {
         connection->web->queued_size -= connection->out_in_library;
         connection->out_in_library = 0;
-        update_queue_metrics(connection->web, connection);
+        note_queues(connection->web, connection);
     }
     flush(connection);
 }
 
 /* ---- closing ---- */
+
+/* What a reader who does not read will never see. */
+static void discard_queue(struct connection *connection)
+{
+    struct web *web = connection->web;
+
+    web->queued_size -= connection->out.size;
+    buf_deinit(&connection->out);
+    note_queues(web, connection);
+}
 
 static void reap_soon(uv_timer_t *timer)
 {
@@ -188,6 +214,8 @@ void web_socket_close(struct connection *connection, enum close_why why)
     if (connection->closing)
         return;
     connection->closing = why;
+    if (why == CLOSE_SLOW)
+        discard_queue(connection);
     DL_APPEND2(web->closing, connection, prev_closing, next_closing);
     connection->closing_since_ms = now_ms(web);
     if (connection->is_websocket)
@@ -315,10 +343,10 @@ void web_socket_deinit(struct connection *connection)
     web_socket_closed(connection);
     if (connection->closing)
         DL_DELETE2(connection->web->closing, connection, prev_closing, next_closing);
-    connection->web->queued_size -= queued(connection);
-    connection->web->options.metrics->values[METRIC_QUEUE_BYTES] = connection->web->queued_size;
+    connection->web->queued_size -= connection->out_in_library;
+    connection->out_in_library = 0;
+    discard_queue(connection);
     buf_deinit(&connection->in);
-    buf_deinit(&connection->out);
 }
 
 void web_socket_tick(struct web *web)

@@ -185,6 +185,40 @@ describe('limits', () => {
     });
   });
 
+  it('R23: when too much waits for all together, the slowest pays, and not who happens to be written to', async () => {
+    await withServer([...UNLIMITED, '--queues-max', '1', '--queue-max', '65536'], async (server) => {
+      const pair = await roomOf(server, 2);
+      const [a, b] = pair;
+      const roomId = freshRoom();
+      const sender = await Participant.join(server, roomId);
+      const deaf = await RawWebSocket.open(server);
+      deaf.send({ type: 'JoinRoom', roomId });
+      const { peerId } = await deaf.message();
+      await sender.receive('UserJoined');
+      deaf.connection.socket.pause();
+      let left;
+      const payload = 'x'.repeat(12_000);
+      for (let sent = 0; sent < 20_000 && !left; sent++) {
+        sender.signal(peerId, payload);
+        if (sent % 10 === 0) { // the others talk meanwhile, and are read
+          a.signal(b.peerId, sent);
+          const { object } = await b.receiveRaw();
+          assert.equal(object.message, sent);
+        }
+        left = sender.queue.find(({ object }) => object.type === 'UserLeft');
+      }
+      assert.ok(left, 'the deaf one is sent away');
+      assert.equal(left.object.peerId, peerId);
+      const metrics = await (await fetch(`http://127.0.0.1:${server.opsPort}/metrics`)).text();
+      assert.match(metrics, /aloha_websockets_closed_total\{reason="slow"\} 1\n/);
+      const late = await Participant.join(server, freshRoom()); // there is room again
+      await late.leave();
+      deaf.destroy();
+      await sender.leave();
+      await pair.end();
+    });
+  });
+
   it('R23: a hundred deaf ears are dropped and forgotten', async () => {
     await withServer(UNLIMITED, async (server) => {
       const before = await server.descriptors();

@@ -409,7 +409,7 @@ TEST(an_origin_that_is_not_ours_is_refused)
         {"http://localhost:3000", "localhost:3000", true},
         {"https://localhost:3000", "localhost:3000", true},
         {"https://example.org", "example.org", true},
-        {"https://example.org", "Example.org", true},
+        {"https://example.org", "Example.org", false},
         {"http://[::1]:3000", "[::1]:3000", true},
         {"http://localhost:3001", "localhost:3000", false},
         {"http://localhost", "localhost:3000", false},
