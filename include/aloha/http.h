@@ -28,6 +28,7 @@ struct http_request {
     struct str accept_encoding;
     struct str if_none_match;
     struct str upgrade;
+    struct str connection;
     struct str origin;
     unsigned origin_count;
     struct str websocket_key;
@@ -57,6 +58,7 @@ struct http_decision {
     bool close;                /* the connection ends with this answer */
     struct str room_id;        /* HTTP_SHOW_ROOM: points into the request's path */
     const struct asset *asset; /* HTTP_SHOW_ASSET, HTTP_NOT_CHANGED */
+    bool versioned;            /* the asset was asked for by its address with the digest */
     enum encoding encoding;
 };
 

@@ -33,9 +33,17 @@ struct http_head {
  *   - a target of visible ASCII whose escapes are whole and stand for no control character and no
  *     slash, without backslash, fragment, empty or dot segments, escaped or not;
  *   - lines of `name:` (token characters, no space before the colon) and a value without control
- *     characters but tabs, each ended by CRLF; no folded lines; a Content-Length of digits; no
+ *     characters but tabs, each ended by CRLF; no folded lines; headers
+ *     that decide something (Host, Origin, Upgrade, ...) once at most; no Content-Length but 0, no
  *     Transfer-Encoding, no empty Origin, no Upgrade to anything but websocket.
  * Refuses as soon as it can tell, also in the middle. */
 struct http_head http_head_judge(struct str bytes);
+
+/* True when a complete head has a header whose name is only the beginning of one of `names`. libwebsockets
+ * 4.1.6 takes the colon of such a header ("a:", for it knows "accept:") for part of the name and loses
+ * the next line: a Host, an Origin, a Content-Length that was judged here and that it never sees.
+ *   head   http_head_judge() has found it complete.
+ *   names  what the library knows, in any case, without colons. */
+MUST_USE bool http_head_names_part_of(struct str head, const struct str *names, size_t count);
 
 #endif

@@ -30,7 +30,6 @@ enum {
     LIMIT_RATE_DROPS_MAX = 500,  /* messages dropped in LIMIT_RATE_WINDOW_MS, then 1008 */
     LIMIT_RATE_WINDOW_MS = 10000,
     LIMIT_RATE_ERROR_EVERY_MS = 1000, /* at most one `rate-limited` in that time */
-    LIMIT_MESSAGE_TIME_MS = 10000,    /* from the first fragment of a message to its last */
     LIMIT_CLOCK_STEP_MAX_MS = 2000, /* a longer gap between two ticks was ours, not the clients' */
 };
 

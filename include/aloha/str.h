@@ -25,7 +25,7 @@ struct str str_cut(struct str *rest, char separator);
 /* text without the spaces and tabs at both ends. */
 struct str str_trim(struct str text);
 
-/* Replaces control characters by '?', so that a text from outside cannot steer a terminal. */
+/* Replaces everything but visible ASCII and spaces by '?', so that a text from outside cannot steer a terminal. */
 void str_make_printable(char *text);
 
 /* Reads decimal digits and nothing else.

@@ -65,7 +65,7 @@ struct str str_trim(struct str text)
 void str_make_printable(char *text)
 {
     for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+        if (*text < ' ' || *text > '~')
             *text = '?';
 }
 

@@ -136,15 +136,19 @@ static bool origin_is_ours(const struct http_policy *policy, const struct http_r
     return str_equal(origin, request->host);
 }
 
+/* True when a comma-separated list has the item, in any case. */
+static bool lists(struct str list, struct str item)
+{
+    while (list.size)
+        if (str_equal_nocase(str_trim(str_cut(&list, ',')), item))
+            return true;
+    return false;
+}
+
 /* A client that offers subprotocols must offer ours. */
 static bool offers_our_protocol(struct str offered)
 {
-    if (offered.size == 0)
-        return true;
-    while (offered.size)
-        if (str_equal(str_trim(str_cut(&offered, ',')), STR("aloha.v1")))
-            return true;
-    return false;
+    return offered.size == 0 || lists(offered, STR("aloha.v1"));
 }
 
 static unsigned decide_websocket(const struct http_policy *policy,
@@ -157,7 +161,8 @@ static unsigned decide_websocket(const struct http_policy *policy,
         return 400;
     if (!str_equal(request->websocket_version, STR("13")))
         return 426;
-    if (request->websocket_key.size != 24 || !offers_our_protocol(request->websocket_protocols))
+    if (!lists(request->connection, STR("upgrade")) || request->websocket_key.size != 24 ||
+        !offers_our_protocol(request->websocket_protocols))
         return 400;
     if (!origin_is_ours(policy, request))
         return 403;
@@ -208,6 +213,7 @@ static void decide_asset(struct http_decision *out, const struct http_policy *po
         out->status = 404;
         return;
     }
+    out->versioned = str_starts_with(request->path, STR("/assets/"));
     out->encoding = asset_negotiate(out->asset, request->accept_encoding);
     bool unchanged = matches_tag(request->if_none_match, out->asset->tag);
     out->action = unchanged ? HTTP_NOT_CHANGED : HTTP_SHOW_ASSET;
@@ -276,8 +282,7 @@ static void asset_headers(struct http_answer *out, const struct http_decision *d
                           const struct site *site)
 {
     const char *coding = encoding_name(decision->encoding);
-    bool versioned = site->immutable && !str_equal(decision->asset->path, STR("favicon.ico")) &&
-                     !str_equal(decision->asset->path, STR("robots.txt"));
+    bool versioned = site->immutable && decision->versioned;
 
     snprintf(out->text, sizeof out->text, "\"%.*s%s%s\"", (int)decision->asset->tag.size,
              decision->asset->tag.text, coding ? "-" : "", coding ? coding : "");

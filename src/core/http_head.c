@@ -7,6 +7,7 @@
 struct judge {
     const char *at, *end;
     bool known_method;
+    unsigned seen; /* a bit for each header of single_headers that has come */
 };
 
 enum { GO_ON = 0, NEED_MORE = 1 };
@@ -156,6 +157,61 @@ static bool is_value_char(char c)
     return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f);
 }
 
+static bool may_be_value(struct str value)
+{
+    (void)value;
+    return true;
+}
+
+static bool is_zero(struct str value)
+{
+    uint64_t length;
+    return str_to_uint(value, 0, &length);
+}
+
+static bool is_not_empty(struct str value)
+{
+    return value.size > 0; /* an empty Origin: the library could not tell it from none */
+}
+
+static bool is_websocket(struct str value)
+{
+    return str_equal_nocase(value, STR("websocket"));
+}
+
+static bool is_refused(struct str value)
+{
+    (void)value;
+    return false;
+}
+
+/* Headers that decide how a request is read or whether it is let in: each comes once at most, for two
+ * readers might take different ones. No body is read here, least of all one without a length. */
+static const struct {
+    struct str name;
+    bool (*accepts)(struct str value);
+} single_headers[] = {
+    {{"host", 4}, may_be_value},
+    {{"content-length", 14}, is_zero},
+    {{"transfer-encoding", 17}, is_refused},
+    {{"origin", 6}, is_not_empty},
+    {{"upgrade", 7}, is_websocket},
+    {{"sec-websocket-key", 17}, may_be_value},
+    {{"sec-websocket-version", 21}, may_be_value},
+};
+
+static unsigned judge_header(struct judge *judge, struct str name, struct str value)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(single_headers); i++) {
+        if (!str_equal_nocase(name, single_headers[i].name))
+            continue;
+        if ((judge->seen & (1u << i)) || !single_headers[i].accepts(value))
+            return 400;
+        judge->seen |= 1u << i;
+    }
+    return GO_ON;
+}
+
 /* One header line behind its first byte. */
 static unsigned judge_header_line(struct judge *judge)
 {
@@ -168,20 +224,7 @@ static unsigned judge_header_line(struct judge *judge)
         status = take_until(judge, '\r', is_value_char, HTTP_HEADERS_SIZE_MAX, 431, &value);
     if (!status)
         status = take_line_feed(judge);
-    if (status)
-        return status;
-    if (str_equal_nocase(name, STR("origin")) && str_trim(value).size == 0)
-        return 400; /* the library could not tell it from none */
-    if (str_equal_nocase(name, STR("transfer-encoding")))
-        return 400; /* no body is read here, least of all one without a length */
-    uint64_t length;
-    if (str_equal_nocase(name, STR("content-length")) &&
-        !str_to_uint(str_trim(value), UINT64_MAX, &length))
-        return 400;
-    if (str_equal_nocase(name, STR("upgrade")) &&
-        !str_equal_nocase(str_trim(value), STR("websocket")))
-        return 400;
-    return GO_ON;
+    return status ? status : judge_header(judge, name, str_trim(value));
 }
 
 static unsigned judge_headers(struct judge *judge)
@@ -189,7 +232,7 @@ static unsigned judge_headers(struct judge *judge)
     const char *start = judge->at;
 
     for (unsigned lines = 0;; lines++) {
-        if (judge->at - start > HTTP_HEADERS_SIZE_MAX || lines > HTTP_HEADER_LINES_MAX)
+        if (judge->at - start > HTTP_HEADERS_SIZE_MAX)
             return 431;
         if (judge->at == judge->end)
             return NEED_MORE;
@@ -197,6 +240,8 @@ static unsigned judge_headers(struct judge *judge)
             judge->at++;
             return take_line_feed(judge);
         }
+        if (lines == HTTP_HEADER_LINES_MAX)
+            return 431;
         unsigned status = judge_header_line(judge);
         if (status == NEED_MORE && judge->end - start > HTTP_HEADERS_SIZE_MAX)
             return 431;
@@ -222,4 +267,30 @@ struct http_head http_head_judge(struct str bytes)
         return (struct http_head){.verdict = HTTP_HEAD_REFUSED, .status = status};
     return (struct http_head){.verdict = HTTP_HEAD_COMPLETE,
                               .size = (size_t)(judge.at - bytes.text)};
+}
+
+/* Part of a name, and not a name itself: "accep", not "accept", though "accept-encoding" is one too. */
+static bool is_part_only(struct str name, const struct str *names, size_t count)
+{
+    bool part = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal_nocase(names[i], name))
+            return false;
+        part = part || (names[i].size > name.size &&
+                        str_equal_nocase(name, (struct str){names[i].text, name.size}));
+    }
+    return part;
+}
+
+bool http_head_names_part_of(struct str head, const struct str *names, size_t count)
+{
+    str_cut(&head, '\n'); /* the request line */
+    while (head.size) {
+        struct str line = str_cut(&head, '\n');
+        struct str name = str_cut(&line, ':');
+        if (line.text && is_part_only(name, names, count))
+            return true;
+    }
+    return false;
 }

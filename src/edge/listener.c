@@ -14,7 +14,8 @@
 enum {
     BACKLOG = 1024,
     ACCEPTS_PER_TURN = 64, /* others want their turn too */
-    PAUSE_MS = 100,        /* when descriptors or memory ran out */
+    COMPLAIN_EVERY_MS = 1000,
+    PAUSE_MS = 100, /* when descriptors or memory ran out */
     USER_TIMEOUT_MS =
         45000, /* RFC 5482: unacknowledged data for so long means that the peer is gone */
 };
@@ -24,6 +25,7 @@ struct listener {
     uv_timer_t pause;
     int fd;
     uint16_t port;
+    uint64_t complained_ms;
     listener_accept_fn *on_accept;
     void *ctx;
     unsigned handles_open; /* poll and pause: freed when both are closed */
@@ -40,7 +42,10 @@ static void resume(uv_timer_t *timer)
 /* A level-triggered poll would come back at once and for ever: sleep on it instead. */
 static void pause_accepting(struct listener *listener, int error)
 {
-    log_warning("accept_paused", log_text("reason", strerror(error)));
+    if (uv_now(listener->poll.loop) - listener->complained_ms >= COMPLAIN_EVERY_MS) {
+        listener->complained_ms = uv_now(listener->poll.loop);
+        log_warning("accept_paused", log_text("reason", strerror(error)));
+    }
     uv_poll_stop(&listener->poll);
     uv_timer_start(&listener->pause, resume, PAUSE_MS, 0);
 }

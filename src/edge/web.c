@@ -12,6 +12,7 @@ enum {
     RECEIVE_SIZE = 8192,     /* bytes that the library reads from a WebSocket in one go */
     HEADERS_STORE_SIZE = 12 * 1024,
     TICK_MS = 1000,
+    DESCRIPTORS_KEPT_FREE = 16,
 };
 
 /* The last connection is gone, or has had time enough. */
@@ -29,6 +30,7 @@ void web_connection_free(struct connection *connection)
     struct web *web = connection->web;
     struct metrics *metrics = web->options.metrics;
 
+    web_door_unsettle(connection);
     web_door_shut(connection);
     web_http_deinit(connection);
     web_socket_deinit(connection);
@@ -112,7 +114,8 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from)
     uint64_t *values = web->options.metrics->values;
     address_key key = address_key_of(from);
 
-    if (web->saying_goodbye || web->connection_count >= web->options.limits->connections_max) {
+    if (web->saying_goodbye || web->connection_count >= web->options.limits->connections_max ||
+        (rlim_t)fd + DESCRIPTORS_KEPT_FREE > web->descriptors_max) {
         values[METRIC_REFUSED_FULL]++;
         close(fd);
         return;
@@ -130,7 +133,7 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from)
     }
     connection->web = web;
     connection->from = key;
-    connection->opened_ms = uv_now(web->loop);
+    connection->opened_tick = web->ticks;
     DL_APPEND(web->connections, connection);
     values[METRIC_CONNECTIONS] = ++web->connection_count;
     values[METRIC_CONNECTIONS_TOTAL]++;
@@ -161,11 +164,13 @@ void web_admit(struct connection *connection, int fd)
 static void on_prepare(uv_prepare_t *prepare)
 {
     web_socket_flush_dirty(prepare->data);
+    web_door_watch_settled(prepare->data);
 }
 
 static void on_check(uv_check_t *check)
 {
     web_socket_flush_dirty(check->data);
+    web_door_watch_settled(check->data);
 }
 
 /* Slowloris: a first request that has not come in time, however slowly it comes. Later ones have
@@ -175,13 +180,14 @@ static void end_slow_requests(struct web *web)
     struct connection *connection, *next;
 
     DL_FOREACH_SAFE (web->connections, connection, next)
-        if (!connection->wsi && uv_now(web->loop) - connection->opened_ms >= HEADER_SECONDS * 1000)
+        if (!connection->wsi && web->ticks - connection->opened_tick > HEADER_SECONDS)
             web_connection_free(connection);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct web *web = timer->data;
+    web->ticks++;
     end_slow_requests(web);
     hub_tick(web->hub, uv_now(web->loop));
     web_socket_tick(web);
@@ -252,6 +258,24 @@ static bool make_context(struct web *web)
     return web->vhost != NULL;
 }
 
+/* The names of the headers that the library knows, and of its methods: without the colon or the space. */
+static void list_library_headers(struct web *web)
+{
+    for (int i = 0; i < WSI_TOKEN_COUNT && web->library_header_count < LIBRARY_HEADERS_MAX; i++) {
+        struct str name = str_of((const char *)lws_token_to_string((enum lws_token_indexes)i));
+        while (name.size && (name.text[name.size - 1] == ':' || name.text[name.size - 1] == ' '))
+            name.size--;
+        if (name.size)
+            web->library_headers[web->library_header_count++] = name;
+    }
+}
+
+static rlim_t descriptors_max(void)
+{
+    struct rlimit descriptors;
+    return getrlimit(RLIMIT_NOFILE, &descriptors) == 0 ? descriptors.rlim_cur : RLIM_INFINITY;
+}
+
 struct web *web_new(uv_loop_t *loop, const struct web_options *options)
 {
     struct web *web = calloc(1, sizeof *web);
@@ -259,6 +283,8 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options)
         return NULL;
     web->options = *options;
     web->loop = loop;
+    web->descriptors_max = descriptors_max();
+    list_library_headers(web);
     uint32_t slots = options->limits->connections_max;
     struct effects effects = web_socket_effects(web);
     web->by_slot = calloc(slots, sizeof(struct connection *));

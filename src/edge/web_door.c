@@ -7,8 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <utlist.h>
+
+enum { DESCRIPTORS_KEPT_FREE = 48 };
 
 struct door {
     uv_poll_t poll;
@@ -58,6 +62,18 @@ static void end(struct connection *connection)
     web_socket_close(connection, CLOSE_POLICY); /* the reaper ends it; it is no WebSocket */
 }
 
+/* The strict judgement, and that the library will see the same lines (http_head.h). */
+static struct http_head judge(const struct web *web, struct str bytes)
+{
+    struct http_head head = http_head_judge(bytes);
+
+    if (head.verdict == HTTP_HEAD_COMPLETE &&
+        http_head_names_part_of((struct str){bytes.text, head.size}, web->library_headers,
+                                web->library_header_count))
+        return (struct http_head){.verdict = HTTP_HEAD_REFUSED, .status = 400};
+    return head;
+}
+
 /* Lets the library read: the first head, and those that follow it at once when they are in order
  * too. If anything else follows, web_http.c notices that the library has read too much, and ends
  * it. */
@@ -68,7 +84,7 @@ static void pass(struct connection *connection, struct http_head head, struct st
         connection->heads_passed++;
         connection->heads_size += head.size;
         bytes = (struct str){bytes.text + head.size, bytes.size - head.size};
-        head = http_head_judge(bytes);
+        head = judge(connection->web, bytes);
     }
     int fd = unwatch(connection);
     if (!connection->wsi) {
@@ -121,7 +137,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         return;
     }
     struct str peeked = {bytes, (size_t)size};
-    struct http_head head = http_head_judge(peeked);
+    struct http_head head = judge(connection->web, peeked);
     if (head.verdict == HTTP_HEAD_INCOMPLETE)
         wait_for_more(door, (size_t)size);
     else if (head.verdict == HTTP_HEAD_REFUSED)
@@ -147,12 +163,50 @@ bool web_door_open(struct connection *connection, int fd)
     return true;
 }
 
-bool web_door_watch(struct connection *connection)
+void web_door_settle(struct connection *connection)
 {
-    int fd = fcntl(lws_get_socket_fd(connection->wsi), F_DUPFD_CLOEXEC, 0);
+    connection->settling = true;
+    DL_APPEND2(connection->web->settling, connection, prev_settling, next_settling);
+}
 
-    if (fd < 0 || !web_door_open(connection, fd))
+void web_door_unsettle(struct connection *connection)
+{
+    if (connection->settling)
+        DL_DELETE2(connection->web->settling, connection, prev_settling, next_settling);
+    connection->settling = false;
+}
+
+/* Watches a connection of the library's for its next request. The library has asked to be told when it
+ * can write, and would not take that back while its reading is stopped: it gets the event first, or the
+ * loop would spin on it. */
+static bool watch(struct connection *connection)
+{
+    struct web *web = connection->web;
+    int fd = lws_get_socket_fd(connection->wsi);
+    struct lws_pollfd writable = {.fd = fd, .events = POLLIN | POLLOUT, .revents = POLLOUT};
+
+    lws_service_fd(web->context, &writable);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy >= 0 && (rlim_t)copy + DESCRIPTORS_KEPT_FREE > web->descriptors_max) {
+        close(copy); /* idle connections must not take what new ones need */
+        return false;
+    }
+    if (copy < 0 || !web_door_open(connection, copy))
         return false;
     lws_rx_flow_control(connection->wsi, 0);
     return true;
+}
+
+void web_door_watch_settled(struct web *web)
+{
+    bool any = web->settling != NULL;
+
+    while (web->settling) {
+        struct connection *connection = web->settling;
+        web_door_unsettle(connection);
+        if (!watch(connection))
+            web_socket_close(connection, CLOSE_POLICY); /* the reaper ends it */
+    }
+    if (any)
+        lws_cancel_service(web->context);
 }

@@ -21,7 +21,7 @@ enum {
 struct request_texts {
     char path[HTTP_TARGET_SIZE_MAX + 1];
     char version[16], host[272], content_length[32], accept_encoding[512], if_none_match[1024];
-    char upgrade[32], origin[512], key[64], websocket_version[16], protocols[256];
+    char upgrade[32], connection[128], origin[512], key[64], websocket_version[16], protocols[256];
 };
 
 static unsigned count_header(struct lws *wsi, enum lws_token_indexes token)
@@ -78,6 +78,7 @@ static void read_request(struct http_request *request, struct lws *wsi, struct r
         .accept_encoding = COPY(WSI_TOKEN_HTTP_ACCEPT_ENCODING, accept_encoding),
         .if_none_match = COPY(WSI_TOKEN_HTTP_IF_NONE_MATCH, if_none_match),
         .upgrade = COPY(WSI_TOKEN_UPGRADE, upgrade),
+        .connection = COPY(WSI_TOKEN_CONNECTION, connection),
         .origin = COPY(WSI_TOKEN_ORIGIN, origin),
         .origin_count = count_header(wsi, WSI_TOKEN_ORIGIN),
         .websocket_key = COPY(WSI_TOKEN_KEY, key),
@@ -145,7 +146,9 @@ static int end_answer(struct connection *connection)
     if (connection->close_after_answer || (last && !has_read_exactly(connection)) ||
         lws_http_transaction_completed(connection->wsi))
         return -1;
-    return !last || web_door_watch(connection) ? 0 : -1;
+    if (last)
+        web_door_settle(connection);
+    return 0;
 }
 
 void web_http_count(struct metrics *metrics, unsigned status)
@@ -209,6 +212,9 @@ static struct http_policy policy_now(struct connection *connection)
 
 int web_http_request(struct connection *connection)
 {
+    if (connection->requests == connection->heads_passed)
+        return -1; /* the library has seen a head where the door saw none */
+
     struct http_policy policy = policy_now(connection);
     struct request_texts texts;
     struct http_request request;
@@ -249,7 +255,8 @@ int web_http_upgrade(struct connection *connection)
      * has freed what it points to (CVE-2025-11677, SECURITY F1). It has answered 403 then. This
      * also keeps h2c, and with it an HTTP/2 parser of 2020, shut (F3). */
     if (lws_hdr_copy(wsi, upgrade, sizeof upgrade, WSI_TOKEN_UPGRADE) <= 0 ||
-        !str_equal_nocase(str_of(upgrade), STR("websocket")))
+        !str_equal_nocase(str_of(upgrade), STR("websocket")) ||
+        connection->requests == connection->heads_passed)
         return -1;
 
     struct http_policy policy = policy_now(connection);

@@ -5,13 +5,18 @@
 #include "aloha/web.h"
 
 #include <libwebsockets.h>
+#include <sys/resource.h>
+
+enum { LIBRARY_HEADERS_MAX = 160 };
 
 /* One TCP connection, from accept to the end; a request or a WebSocket lives in it. */
 struct connection {
     struct web *web;
     struct lws *wsi;   /* NULL until its first request has passed the door */
     struct door *door; /* while it waits for a request */
-    uint64_t opened_ms;
+    struct connection *prev_settling, *next_settling; /* web->settling, while `settling` */
+    bool settling;                                    /* answered; to be watched after this turn */
+    uint64_t opened_tick;
     address_key from;
     struct connection *prev, *next;                 /* web->connections (utlist) */
     struct connection *prev_closing, *next_closing; /* web->closing, while `closing` */
@@ -29,7 +34,9 @@ struct connection {
     bool is_websocket;
     conn_id id;             /* 0: the hub does not know it, not yet or no longer */
     struct buf in;          /* fragments of the message that is coming in */
-    uint64_t in_since_ms;   /* when its first part came */
+    bool in_message;        /* a message has begun and not ended, be it empty so far */
+    unsigned in_parts;      /* how many parts of it have come */
+    uint64_t in_since_tick; /* when its first part came */
     struct buf out;         /* frames not yet given to the library */
     size_t out_in_library;  /* bytes that it still holds for a full socket */
     bool dirty;             /* listed in web->dirty */
@@ -48,6 +55,11 @@ struct web {
     struct hub *hub;
     struct connection *connections;
     struct connection *closing;
+    struct connection *settling;
+    uint64_t ticks; /* seconds that this process has run: a stop of it does not count */
+    rlim_t descriptors_max;
+    struct str library_headers[LIBRARY_HEADERS_MAX]; /* what the library knows; see http_head.h */
+    size_t library_header_count;
     size_t connection_count;
     struct connection *adopting; /* the one that lws_adopt_...() is about */
     struct connection **by_slot; /* limits->connections_max; indexed by the low half of a conn_id */
@@ -78,8 +90,10 @@ void web_connection_free(struct connection *connection);
 /* web_door.c: reads the head of each request, without taking it, before the library does. */
 /* Watches a connection that was just accepted; takes fd. False: no memory, fd is closed. */
 bool web_door_open(struct connection *connection, int fd);
-/* Watches a connection of the library's for its next request. False: no memory or descriptor. */
-bool web_door_watch(struct connection *connection);
+/* Asks for a connection of the library's to be watched for its next request once the loop's turn ends. */
+void web_door_settle(struct connection *connection);
+void web_door_unsettle(struct connection *connection); /* not any more */
+void web_door_watch_settled(struct web *web);          /* at the end of the loop's turn */
 void web_door_shut(
     struct connection *connection); /* stops watching; may be called when it does not */
 

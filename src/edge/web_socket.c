@@ -12,6 +12,9 @@ enum {
     OPCODE_TEXT = 0x1,
     OPCODE_PING = 0x9,
     FIN = 0x80,
+    EMPTY_PARTS_MAX =
+        1024,             /* of one message, about: who sends empty ones for ever is not talking */
+    MESSAGE_SECONDS = 10, /* from the first part of a message to its last */
     SPARE_CAPACITY_MAX = 16 * 1024, /* larger queues give their memory back */
     CLOSE_WAIT_MS = 1000,           /* for the client's close frame after ours */
 };
@@ -146,6 +149,16 @@ static void queue_frame(struct connection *connection, unsigned opcode, const st
     mark_dirty(connection);
 }
 
+/* What the library kept for a full socket may have left since. */
+static void settle_library_queue(struct connection *connection)
+{
+    if (!connection->out_in_library || lws_partial_buffered(connection->wsi))
+        return;
+    connection->web->queued_size -= connection->out_in_library;
+    connection->out_in_library = 0;
+    note_queues(connection->web, connection);
+}
+
 /* Gives all queued frames to the library in one write. What the socket does not take at once the
  * library keeps, and calls SERVER_WRITEABLE when it has gone; until then we keep the rest. */
 static void flush(struct connection *connection)
@@ -153,16 +166,19 @@ static void flush(struct connection *connection)
     struct web *web = connection->web;
     struct lws *wsi = connection->wsi;
 
+    settle_library_queue(connection);
     if (connection->out.size == 0 || connection->client_closed || lws_partial_buffered(wsi))
         return;
     size_t size = connection->out.size;
     int written = lws_write(wsi, (unsigned char *)connection->out.data, size, LWS_WRITE_RAW);
     web->options.metrics->values[METRIC_SENT_BYTES] += size;
     give_spare(connection);
-    if (written >= 0 && lws_partial_buffered(wsi))
+    if (written >= 0 && lws_partial_buffered(wsi)) {
         connection->out_in_library = size; /* at most: an upper bound until it is gone */
-    else
+        lws_callback_on_writable(wsi);
+    } else {
         web->queued_size -= size;
+    }
     /* A failed write is a dead socket: the library reports that by closing it. */
 }
 
@@ -181,12 +197,9 @@ void web_socket_flush_dirty(struct web *web)
 
 void web_socket_writeable(struct connection *connection)
 {
-    if (connection->out_in_library && !lws_partial_buffered(connection->wsi)) {
-        connection->web->queued_size -= connection->out_in_library;
-        connection->out_in_library = 0;
-        note_queues(connection->web, connection);
-    }
     flush(connection);
+    if (connection->out_in_library)
+        lws_callback_on_writable(connection->wsi); /* until the library has nothing left */
 }
 
 /* ---- closing ---- */
@@ -248,6 +261,18 @@ static void send_close(struct connection *connection)
                      (unsigned char *)(uintptr_t)text, strlen(text));
 }
 
+/* Ends a socket that does not end: the library would go on waiting for what it still has to send. */
+static void cut(struct connection *connection)
+{
+    int fd = lws_get_socket_fd(connection->wsi);
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    connection->web->queued_size -= connection->out_in_library;
+    connection->out_in_library = 0;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    shutdown(fd, SHUT_RDWR);
+}
+
 void web_socket_reap(struct web *web)
 {
     struct connection *connection, *next;
@@ -260,6 +285,8 @@ void web_socket_reap(struct web *web)
             continue;
         if (!connection->close_sent)
             send_close(connection);
+        else
+            cut(connection);
         /* The first time this starts the closing handshake; the second time it ends the socket. */
         lws_set_timeout(connection->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
         any = true;
@@ -288,6 +315,7 @@ int web_socket_opened(struct connection *connection)
 
 static void deliver(struct connection *connection, struct str text)
 {
+    connection->in_message = false;
     hub_receive(connection->web->hub, connection->id, text, now_ms(connection->web));
     buf_deinit(&connection->in);
 }
@@ -310,13 +338,18 @@ int web_socket_received(struct connection *connection, const char *data, size_t 
         return 0;
     }
     bool last = to_come == 0 && lws_is_final_fragment(wsi);
-    if (last && connection->in.size == 0) {
+    if (last && !connection->in_message) {
         deliver(connection, (struct str){data, size});
         return 0;
     }
-    if (connection->in.size == 0)
-        connection->in_since_ms = now_ms(web);
-    if (!buf_add(&connection->in, (struct str){data, size}))
+    if (!connection->in_message) {
+        connection->in_message = true;
+        connection->in_parts = 0;
+        connection->in_since_tick = web->ticks;
+    }
+    if (++connection->in_parts > EMPTY_PARTS_MAX + connection->in.size + size)
+        web_socket_close(connection, CLOSE_POLICY);
+    else if (!buf_add(&connection->in, (struct str){data, size}))
         web_socket_close(connection, CLOSE_OUR_FAULT);
     else if (last)
         deliver(connection, buf_str(&connection->in));
@@ -353,7 +386,7 @@ void web_socket_tick(struct web *web)
 {
     for (struct connection *connection = web->connections; connection;
          connection = connection->next)
-        if (connection->in.size && now_ms(web) - connection->in_since_ms > LIMIT_MESSAGE_TIME_MS)
+        if (connection->in_message && web->ticks - connection->in_since_tick > MESSAGE_SECONDS)
             web_socket_close(connection, CLOSE_POLICY);
     web_socket_reap(web);
 }

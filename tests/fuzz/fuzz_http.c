@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { PATH_SIZE_MAX = 4096, PAGE_SIZE_MAX = 64 * 1024, OWN_MAX = 4 };
 
@@ -103,6 +104,7 @@ static void read_header(struct input *input, struct str line)
         {"accept-encoding", &request->accept_encoding, NULL},
         {"if-none-match", &request->if_none_match, NULL},
         {"upgrade", &request->upgrade, NULL},
+        {"connection", &request->connection, NULL},
         {"origin", &request->origin, &request->origin_count},
         {"sec-websocket-key", &request->websocket_key, NULL},
         {"sec-websocket-version", &request->websocket_version, NULL},
@@ -212,10 +214,10 @@ static bool is_readable(const struct http_request *request)
            request->host_count == 1 && is_host(request->host);
 }
 
-static bool offers_protocol(struct str offered)
+static bool has_item(struct str list, struct str item)
 {
-    while (offered.size)
-        if (str_equal(str_trim(str_cut(&offered, ',')), STR("aloha.v1")))
+    while (list.size)
+        if (str_equal_nocase(str_trim(str_cut(&list, ',')), item))
             return true;
     return false;
 }
@@ -224,7 +226,7 @@ static bool offers_protocol(struct str offered)
 static bool is_origin(struct str origin, struct str scheme, struct str host)
 {
     return origin.size == scheme.size + host.size && str_starts_with(origin, scheme) &&
-           str_equal_nocase((struct str){origin.text + scheme.size, host.size}, host);
+           str_equal((struct str){origin.text + scheme.size, host.size}, host);
 }
 
 static bool may_upgrade(const struct input *input)
@@ -239,7 +241,8 @@ static bool may_upgrade(const struct input *input)
            str_equal_nocase(request->upgrade, STR("websocket")) &&
            str_equal(request->websocket_version, STR("13")) && request->websocket_key.size == 24 &&
            (request->websocket_protocols.size == 0 ||
-            offers_protocol(request->websocket_protocols)) &&
+            has_item(request->websocket_protocols, STR("aloha.v1"))) &&
+           has_item(request->connection, STR("upgrade")) &&
            (request->origin_count == 0 ? input->policy.allow_no_origin
                                        : request->origin_count == 1 && is_ours);
 }
@@ -360,11 +363,35 @@ static void add_escaped(struct buf *out, struct str text)
     }
 }
 
-/* The page is the view's own text around the escaped name, and nothing else. */
-static void check_room_page(struct str body, struct str room_id)
+/* What a page is when it is unpacked (RFC 1952): one gzip member and nothing behind it. */
+static void unpack(struct buf *out, struct str packed)
 {
-    struct buf wanted;
+    z_stream stream = {0};
+    char *at = buf_reserve(out, PAGE_SIZE_MAX);
 
+    CHECK(at && inflateInit2(&stream, 15 + 16) == Z_OK);
+    stream.next_in = (Bytef *)(uintptr_t)packed.text;
+    stream.avail_in = (uInt)packed.size;
+    stream.next_out = (Bytef *)at;
+    stream.avail_out = PAGE_SIZE_MAX;
+    CHECK(inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_in == 0);
+    out->size = stream.total_out;
+    inflateEnd(&stream);
+}
+
+/* The page is the view's own text around the escaped name, and nothing else. */
+static void check_room_page(const struct http_answer *answer, struct str room_id)
+{
+    struct buf wanted, unpacked;
+    const char *coding = header(answer, "content-encoding");
+    struct str body = answer->body;
+
+    buf_init(&unpacked, PAGE_SIZE_MAX);
+    if (coding) {
+        CHECK(strcmp(coding, "gzip") == 0);
+        unpack(&unpacked, body);
+        body = buf_str(&unpacked);
+    }
     buf_init(&wanted, PAGE_SIZE_MAX);
     buf_add(&wanted, STR("<p id='"));
     add_escaped(&wanted, room_id);
@@ -373,6 +400,7 @@ static void check_room_page(struct str body, struct str room_id)
     buf_add(&wanted, STR("</p>"));
     CHECK(!wanted.failed && str_equal(body, buf_str(&wanted)));
     buf_deinit(&wanted);
+    buf_deinit(&unpacked);
 }
 
 /* The same words for a status whatever the request was. */
@@ -412,7 +440,8 @@ static void check_asset(const struct http_answer *answer, const struct http_deci
     CHECK(path.size > asset->path.size && memcmp(path.text + path.size - asset->path.size,
                                                  asset->path.text, asset->path.size) == 0);
     CHECK(header_is(answer, "vary", "accept-encoding"));
-    bool versioned = input->site.immutable && asset->path.text[0] != 'f';
+    bool versioned =
+        input->site.immutable && path.size > 8 && memcmp(path.text, "/assets/", 8) == 0;
     CHECK(
         header_is(answer, "cache-control", versioned ? "max-age=31536000, immutable" : "no-cache"));
     CHECK(etag && etag[0] == '"' && memcmp(etag + 1, asset->tag.text, asset->tag.size) == 0);
@@ -446,10 +475,15 @@ static void check_answer(const struct http_answer *answer, const struct http_dec
         return;
     }
     CHECK(header_is(answer, "content-type", "text/html; charset=utf-8"));
-    if (decision->status == 200)
-        check_room_page(answer->body, decision->room_id);
-    else
+    if (decision->status == 200) {
+        CHECK(header_is(answer, "vary", "accept-encoding"));
+        CHECK(!header(answer, "content-encoding") ||
+              names_coding(input->request.accept_encoding, STR("gzip")));
+        check_room_page(answer, decision->room_id);
+    } else {
+        CHECK(!header(answer, "content-encoding"));
         check_error_page(answer->body, decision->status);
+    }
 }
 
 static bool is_same_answer(const struct http_answer *a, const struct http_answer *b)
@@ -496,7 +530,7 @@ static void check_hostile_room(const struct input *input)
     struct http_answer answer;
 
     CHECK(http_answer_init(&answer, &decision, &input->site, FRESH_ROOM));
-    check_room_page(answer.body, decision.room_id);
+    check_room_page(&answer, decision.room_id);
     http_answer_deinit(&answer);
 }
 

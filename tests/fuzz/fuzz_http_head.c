@@ -24,7 +24,7 @@ static bool is_token(struct str text)
                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 
-/* Unescapes the path; every escape is whole and none spells NUL, slash or backslash. */
+/* Unescapes the path; every escape is whole and none spells a control, slash or backslash. */
 static size_t unescape(struct str path, char *out)
 {
     size_t size = 0;
@@ -38,7 +38,8 @@ static size_t unescape(struct str path, char *out)
             memcpy(hex, path.text + i + 1, 2);
             CHECK(strspn(hex, "0123456789abcdefABCDEF") == 2);
             out[size] = (char)strtol(hex, NULL, 16);
-            CHECK(out[size] && out[size] != '/' && out[size] != '\\');
+            CHECK((unsigned char)out[size] >= 0x20 && out[size] != 0x7f);
+            CHECK(out[size] != '/' && out[size] != '\\');
             i += 2;
         }
         size++;
@@ -53,9 +54,10 @@ static void check_target(struct str target)
     CHECK(target.size >= 1 && target.size <= HTTP_TARGET_SIZE_MAX && target.text[0] == '/');
     for (size_t i = 0; i < target.size; i++)
         CHECK(target.text[i] > ' ' && target.text[i] < 0x7f && target.text[i] != '#');
-    struct str segments = {path, unescape(str_cut(&target, '?'), path)}, segment;
-    while (lines_take(&segments, '/', &segment))
-        CHECK(!str_equal(segment, STR(".")) && !str_equal(segment, STR("..")));
+    struct str rest = {path, unescape(str_cut(&target, '?'), path)}, segment;
+    CHECK(lines_take(&rest, '/', &segment) && segment.size == 0);
+    while (lines_take(&rest, '/', &segment))
+        CHECK(segment.size && !str_equal(segment, STR(".")) && !str_equal(segment, STR("..")));
 }
 
 /* A line up to its CR, which is cut off. */
@@ -70,6 +72,11 @@ static struct str take_line(struct str *rest)
     return line;
 }
 
+static bool is_named(struct str name, const char *wanted)
+{
+    return name.size == strlen(wanted) && strncasecmp(name.text, wanted, name.size) == 0;
+}
+
 static void check_header_line(struct str line)
 {
     struct str name = str_cut(&line, ':');
@@ -79,10 +86,12 @@ static void check_header_line(struct str line)
         unsigned char c = (unsigned char)line.text[i];
         CHECK(c == '\t' || (c >= 0x20 && c != 0x7f));
     }
-    if (name.size == 7 && strncasecmp(name.text, "upgrade", 7) == 0) {
-        struct str value = str_trim(line);
-        CHECK(value.size == 9 && strncasecmp(value.text, "websocket", 9) == 0);
-    }
+    struct str value = str_trim(line);
+    CHECK(!is_named(name, "transfer-encoding"));
+    CHECK(!is_named(name, "origin") || value.size);
+    CHECK(!is_named(name, "upgrade") || is_named(value, "websocket"));
+    CHECK(!is_named(name, "content-length") ||
+          (value.size && value.size <= 19 && consists_of(value, "0123456789")));
 }
 
 static void check_complete(struct str head)
@@ -142,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case HTTP_HEAD_REFUSED:
         check_status(head.status);
+        CHECK(head.status != 405 || bytes.text[0] != ' '); /* there was a method */
         break;
     }
     size_t step = size / 64 + 1; /* of a long head some of the cuts */

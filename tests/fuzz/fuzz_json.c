@@ -104,6 +104,16 @@ static void check_members(struct str text, const struct json_outline *outline, c
     json_decref(built);
 }
 
+/* Neighbours' names hash alike exactly when they are the same. */
+static void check_hashes(const struct json_outline *outline)
+{
+    for (size_t i = 1; i < outline->count; i++) {
+        const struct json_member *a = &outline->members[i - 1], *b = &outline->members[i];
+        bool alike = json_name_hash(a->name) == json_name_hash(b->name);
+        CHECK(alike == json_oracle_same_name(a, b));
+    }
+}
+
 /* A callback that says no ends the scan there. */
 static void check_stop(struct str text, size_t count)
 {
@@ -127,9 +137,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_t *root = json_oracle_parse(text);
         CHECK(is_value == (root != NULL));
         CHECK(is_object == json_is_object(root));
-        if (is_object)
+        if (is_object) {
             check_members(text, outline, root);
-        else if (json_is_string(root))
+            check_hashes(outline);
+        } else if (json_is_string(root))
             check_string(without_space(text));
         json_decref(root);
     }

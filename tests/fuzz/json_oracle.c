@@ -218,6 +218,16 @@ static struct str spell(struct str name)
     return out;
 }
 
+bool json_oracle_same_name(const struct json_member *a, const struct json_member *b)
+{
+    struct str first = spell(a->name), second = spell(b->name);
+    bool same = str_equal(first, second);
+
+    free((char *)first.text);
+    free((char *)second.text);
+    return same;
+}
+
 static int compare_spelled(const void *a, const void *b)
 {
     const struct str *first = a, *second = b;

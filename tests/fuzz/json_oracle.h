@@ -36,8 +36,11 @@ bool json_outline_add(void *outline, const struct json_member *member);
 /* What the name of a member spells, as a JSON string of jansson's; NULL when it cannot be one. */
 json_t *json_oracle_name(const struct json_member *member);
 
-/* True when two members have the same name, in whatever spelling (RFC 8259 section 8.3); escapes
- * that no UTF-8 text can spell, \u0000 and halves of pairs, count as what they are. */
+/* True when both have the same name, in whatever spelling (RFC 8259 section 8.3); escapes that no
+ * UTF-8 text can spell, \u0000 and halves of pairs, count as what they are. */
+bool json_oracle_same_name(const struct json_member *a, const struct json_member *b);
+
+/* True when two of the members have the same name. */
 bool json_outline_repeats(const struct json_outline *outline);
 
 /* The only member of that name; NULL when there is none. */

@@ -44,6 +44,7 @@ static struct http_request websocket_request(void)
     struct http_request request = request_for("/ws");
 
     request.upgrade = STR("websocket");
+    request.connection = STR("keep-alive, Upgrade");
     request.websocket_key = STR("dGhlIHNhbXBsZSBub25jZQ==");
     request.websocket_version = STR("13");
     request.origin = STR("http://localhost:3000");

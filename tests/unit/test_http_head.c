@@ -296,3 +296,48 @@ TEST(more_bytes_never_change_a_verdict)
         }
     }
 }
+
+/* What a library's table may hold: names that begin alike, and a method. */
+static const struct str library_names[] = {
+    ROW_STR("accept"), ROW_STR("accept-encoding"), ROW_STR("host"), ROW_STR("get"), ROW_STR("te"),
+};
+
+static bool names_part(const char *header)
+{
+    const char *head = fmt("GET / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", header);
+    return http_head_names_part_of(str_of(head), library_names, ARRAY_SIZE(library_names));
+}
+
+TEST(a_header_whose_name_is_only_the_beginning_of_a_known_one_is_found)
+{
+    static const char *const parts[] = {"a: y",  "A: y", "accep: y", "accept-: y",
+                                        "ho: y", "g: y", "T: y",     "x: 1\r\nHOS: y"};
+    static const char *const others[] = {"accept: y", "Accept-Encoding: br", "x: y",
+                                         "te: y",     "accepted: y",         "DNT: 1",
+                                         "x: a: y"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        EXPECT_THAT(names_part(parts[i]), "%s", parts[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        EXPECT_THAT(!names_part(others[i]), "%s", others[i]);
+}
+
+TEST(headers_that_decide_come_once_at_most)
+{
+    static const char *const rows[] = {
+        "Host: y",
+        "Content-Length: 0\r\nX: y\r\nContent-Length: 0",
+        "Origin: http://x\r\nOrigin: http://x",
+        "Origin:",
+        "Origin: \r\nOrigin: http://x",
+        "Upgrade: websocket\r\nUpgrade: websocket",
+        "Sec-WebSocket-Key: a\r\nSec-WebSocket-Key: a",
+        "Sec-WebSocket-Version: 13\r\nsec-websocket-version: 13",
+        "Content-Length: 40",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *head = fmt("GET / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", rows[i]);
+        EXPECT_THAT(http_head_judge(str_of(head)).verdict == HTTP_HEAD_REFUSED, "%s", rows[i]);
+    }
+}
