@@ -215,7 +215,7 @@ static unsigned judge_header(struct judge *judge, struct str name, struct str va
 /* One header line behind its first byte. */
 static unsigned judge_header_line(struct judge *judge)
 {
-    struct str name, value;
+    struct str name = {NULL, 0}, value = {NULL, 0};
 
     unsigned status = take_until(judge, ':', is_token_char, HTTP_HEADERS_SIZE_MAX, 431, &name);
     if (!status && name.size == 0)
