@@ -18,7 +18,10 @@
     X(CLOSE_RESTART,      1012, "restart",      "the server restarts, come back")           \
     X(CLOSE_OVERLOADED,   1013, "overloaded",   "the server is full, try later")            \
     X(CLOSE_NO_JOIN,      4000, "no-join",      "no JoinRoom in time")                      \
+    X(CLOSE_REPLACED,     4001, "replaced",     "a newer connection took this seat")        \
     X(CLOSE_SLOW,         4002, "slow",         "this connection does not read")            \
+    X(CLOSE_UNAUTHORIZED, 4003, "unauthorized", "this server wants an access token")        \
+    X(CLOSE_REMOVED,      4004, "removed",      "an operator ended this")                   \
     X(CLOSE_SILENT,       1012, "silent",       "nothing was heard for too long")
 
 /* What an Error message says: wire code, why the socket is closed after it (0: it stays), text. */
@@ -31,9 +34,11 @@
     X(ERR_BAD_NAME,         "bad-name",         0, "a name is at most 64 printable characters")     \
     X(ERR_BAD_RESUME_TOKEN, "bad-resume-token", 0, "the resume token is not valid here")            \
     X(ERR_ROOM_FULL,        "room-full",        0, "the room has no free seat")                     \
+    X(ERR_ROOM_LOCKED,      "room-locked",      0, "the room is locked")                            \
     X(ERR_HUB_FULL,         "hub-full",         0, "this server has no room left, try later")       \
     X(ERR_UNKNOWN_PEER,     "unknown-peer",     0, "nobody of that peerId is in your room")         \
     X(ERR_RATE_LIMITED,     "rate-limited",     0, "too much at once, slow down")                   \
+    X(ERR_UNAUTHORIZED,     "unauthorized",     CLOSE_UNAUTHORIZED, "this server wants an access token") \
     X(ERR_NO_MEMORY,        "hub-full",         CLOSE_OVERLOADED, "this server has no room left, try later")
 /* clang-format on */
 

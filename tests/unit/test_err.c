@@ -18,9 +18,9 @@ TEST(a_wire_name_is_a_word_in_kebab_case_and_stands_for_one_error)
 TEST(the_released_wire_names_are_all_there)
 {
     static const char *const released[] = {
-        "bad-message", "unknown-type", "not-in-room",      "already-in-room",
-        "bad-room-id", "bad-name",     "bad-resume-token", "room-full",
-        "hub-full",    "unknown-peer", "rate-limited",
+        "bad-message",  "unknown-type",     "not-in-room",  "already-in-room", "bad-room-id",
+        "bad-name",     "bad-resume-token", "room-full",    "room-locked",     "hub-full",
+        "unknown-peer", "rate-limited",     "unauthorized",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(released); i++) {
@@ -42,12 +42,15 @@ TEST(texts_need_no_escapes_in_json)
     }
 }
 
-TEST(of_these_errors_only_a_lack_of_memory_closes_the_socket)
+TEST(of_these_errors_only_a_lack_of_memory_and_of_a_token_close_the_socket)
 {
-    for (int i = OK; i < ERR_COUNT; i++) {
-        enum close_why wanted = i == ERR_NO_MEMORY ? CLOSE_OVERLOADED : CLOSE_NONE;
-        EXPECT_UINT(wanted, err_close((enum err)i));
-    }
+    static const enum close_why wanted[ERR_COUNT] = {
+        [ERR_NO_MEMORY] = CLOSE_OVERLOADED,
+        [ERR_UNAUTHORIZED] = CLOSE_UNAUTHORIZED,
+    };
+
+    for (int i = OK; i < ERR_COUNT; i++)
+        EXPECT_UINT(wanted[i], err_close((enum err)i));
 }
 
 /* RFC 6455 section 5.5: a control frame carries 125 bytes, two of them are the code. */
@@ -77,5 +80,8 @@ TEST(the_released_close_codes_are_as_documented)
     EXPECT_UINT(1012, close_code(CLOSE_RESTART));
     EXPECT_UINT(1013, close_code(CLOSE_OVERLOADED));
     EXPECT_UINT(4000, close_code(CLOSE_NO_JOIN));
+    EXPECT_UINT(4001, close_code(CLOSE_REPLACED));
     EXPECT_UINT(4002, close_code(CLOSE_SLOW));
+    EXPECT_UINT(4003, close_code(CLOSE_UNAUTHORIZED));
+    EXPECT_UINT(4004, close_code(CLOSE_REMOVED));
 }
