@@ -17,16 +17,21 @@ enum { PEER_ID_SIZE = 36 }; /* a UUID in text, RFC 9562 section 4 */
     X(MEMBER_RESUME_TOKEN, "resumeToken", MEMBER_STRING)  \
     X(MEMBER_HELLO,        "hello",       MEMBER_ANY)     \
     X(MEMBER_PEER_ID,      "peerId",      MEMBER_STRING)  \
-    X(MEMBER_MESSAGE,      "message",     MEMBER_ANY)
+    X(MEMBER_MESSAGE,      "message",     MEMBER_ANY)     \
+    X(MEMBER_LOCKED,       "locked",      MEMBER_BOOLEAN)
 
 #define HAS(member) (1u << (member))
 
 /* Types that clients send: wire name, members that must be there, members that may be. */
-#define MESSAGE_TABLE(X)                                                                    \
-    X(MESSAGE_JOIN_ROOM,  "JoinRoom",  HAS(MEMBER_ROOM_ID),                                 \
-      HAS(MEMBER_NAME) | HAS(MEMBER_RESUME_TOKEN) | HAS(MEMBER_HELLO))                      \
-    X(MESSAGE_SIGNAL,     "Signal",    HAS(MEMBER_PEER_ID) | HAS(MEMBER_MESSAGE), 0)        \
-    X(MESSAGE_LEAVE_ROOM, "LeaveRoom", 0, 0)
+#define MESSAGE_TABLE(X)                                                                              \
+    X(MESSAGE_JOIN_ROOM,           "JoinRoom",          HAS(MEMBER_ROOM_ID),                          \
+      HAS(MEMBER_NAME) | HAS(MEMBER_RESUME_TOKEN) | HAS(MEMBER_HELLO))                                \
+    X(MESSAGE_SIGNAL,              "Signal",            HAS(MEMBER_PEER_ID) | HAS(MEMBER_MESSAGE), 0) \
+    X(MESSAGE_LEAVE_ROOM,          "LeaveRoom",         0, 0)                                         \
+    X(MESSAGE_LOCK_ROOM,           "LockRoom",          HAS(MEMBER_LOCKED), 0)                        \
+    X(MESSAGE_ADMIT,               "Admit",             HAS(MEMBER_PEER_ID), 0)                       \
+    X(MESSAGE_DENY,                "Deny",              HAS(MEMBER_PEER_ID), 0)                       \
+    X(MESSAGE_REFRESH_ICE_SERVERS, "RefreshIceServers", 0, 0)
 /* clang-format on */
 
 #define MEMBER_ENUMERATOR(name, wire, kind) name,

@@ -250,6 +250,15 @@ static enum err on_signal(struct hub *hub, struct conn *conn, const struct messa
     return OK;
 }
 
+/* The protocol knows these and this hub does not yet. */
+static enum err on_later(struct hub *hub, struct conn *conn, const struct message *message)
+{
+    (void)hub;
+    (void)conn;
+    (void)message;
+    return ERR_UNKNOWN_TYPE;
+}
+
 /* What each type needs and costs. A new message is a new row. */
 static const struct route {
     enum err (*handle)(struct hub *hub, struct conn *conn, const struct message *message);
@@ -260,6 +269,10 @@ static const struct route {
     [MESSAGE_JOIN_ROOM] = {on_join_room, CONN_OPEN, ERR_ALREADY_IN_ROOM, LIMIT_JOIN_COST},
     [MESSAGE_SIGNAL] = {on_signal, CONN_JOINED, ERR_NOT_IN_ROOM, 1},
     [MESSAGE_LEAVE_ROOM] = {on_leave_room, CONN_JOINED, ERR_NOT_IN_ROOM, 1},
+    [MESSAGE_LOCK_ROOM] = {on_later, CONN_JOINED, ERR_NOT_IN_ROOM, 1},
+    [MESSAGE_ADMIT] = {on_later, CONN_JOINED, ERR_NOT_IN_ROOM, 1},
+    [MESSAGE_DENY] = {on_later, CONN_JOINED, ERR_NOT_IN_ROOM, 1},
+    [MESSAGE_REFRESH_ICE_SERVERS] = {on_later, CONN_JOINED, ERR_NOT_IN_ROOM, 1},
 };
 
 /* ---- limits ---- */

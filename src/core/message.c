@@ -7,7 +7,7 @@
 
 enum { TYPE_SIZE_MAX = 32 };
 
-enum member_kind { MEMBER_STRING, MEMBER_ANY };
+enum member_kind { MEMBER_STRING, MEMBER_BOOLEAN, MEMBER_ANY };
 
 static const struct {
     struct str wire_name;
@@ -105,6 +105,19 @@ static enum err find_type(const struct json_member *type, enum message_type *out
     return ERR_UNKNOWN_TYPE;
 }
 
+static bool is_of_kind(const struct json_member *member, enum member_kind kind)
+{
+    switch (kind) {
+    case MEMBER_STRING:
+        return member->kind == JSON_KIND_STRING;
+    case MEMBER_BOOLEAN:
+        return member->kind == JSON_KIND_TRUE || member->kind == JSON_KIND_FALSE;
+    case MEMBER_ANY:
+        break;
+    }
+    return true;
+}
+
 enum err message_decode(struct message *out, struct str text)
 {
     uint64_t others[JSON_MEMBERS_MAX];
@@ -124,8 +137,7 @@ enum err message_decode(struct message *out, struct str text)
         out->members[i] = wanted ? member->value : (struct str){NULL, 0};
         if (required && !present)
             return ERR_BAD_MESSAGE;
-        if (wanted && present && member_rows[i].kind == MEMBER_STRING &&
-            member->kind != JSON_KIND_STRING)
+        if (wanted && present && !is_of_kind(member, member_rows[i].kind))
             return ERR_BAD_MESSAGE;
     }
     return OK;

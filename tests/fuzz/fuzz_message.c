@@ -13,13 +13,13 @@
 enum { TYPE_SIZE_MAX = 32 };
 
 static const char *const member_names[MEMBER_COUNT] = {
-    "roomId", "name", "resumeToken", "hello", "peerId", "message",
+    "roomId", "name", "resumeToken", "hello", "peerId", "message", "locked",
 };
 
 /* The types as docs/protocol.md has them: what must be a string, what may be anything. */
 static const struct rule {
     const char *type;
-    const char *strings[2], *any;                   /* must be there */
+    const char *strings[2], *boolean, *any;         /* must be there */
     const char *optional_strings[2], *optional_any; /* may be there */
 } rules[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_JOIN_ROOM] = {.type = "JoinRoom",
@@ -28,6 +28,10 @@ static const struct rule {
                            .optional_any = "hello"},
     [MESSAGE_SIGNAL] = {.type = "Signal", .strings = {"peerId"}, .any = "message"},
     [MESSAGE_LEAVE_ROOM] = {.type = "LeaveRoom"},
+    [MESSAGE_LOCK_ROOM] = {.type = "LockRoom", .boolean = "locked"},
+    [MESSAGE_ADMIT] = {.type = "Admit", .strings = {"peerId"}},
+    [MESSAGE_DENY] = {.type = "Deny", .strings = {"peerId"}},
+    [MESSAGE_REFRESH_ICE_SERVERS] = {.type = "RefreshIceServers"},
 };
 
 static bool is_good_string(const json_t *root, const char *name, bool required)
@@ -42,6 +46,8 @@ static bool follows_rule(const json_t *root, const struct rule *rule)
         if (!is_good_string(root, rule->strings[i], true) ||
             !is_good_string(root, rule->optional_strings[i], false))
             return false;
+    if (rule->boolean && !json_is_boolean(json_object_get(root, rule->boolean)))
+        return false;
     return !rule->any || json_object_get(root, rule->any);
 }
 
@@ -62,9 +68,9 @@ static enum err expect(const json_t *root, struct str type_text)
 
 static bool is_known(const struct rule *rule, const char *name)
 {
-    const char *known[] = {
-        rule->strings[0],          rule->strings[1],          rule->any,
-        rule->optional_strings[0], rule->optional_strings[1], rule->optional_any};
+    const char *known[] = {rule->strings[0],  rule->strings[1],          rule->boolean,
+                           rule->any,         rule->optional_strings[0], rule->optional_strings[1],
+                           rule->optional_any};
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (known[i] && strcmp(known[i], name) == 0)
             return true;

@@ -35,7 +35,8 @@ TEST(members_of_other_types_are_as_if_they_were_not_there)
 
     EXPECT_ERR(OK,
                message_decode(&message, STR("{\"type\":\"LeaveRoom\",\"roomId\":7,\"peerId\":[],"
-                                            "\"message\":1,\"hello\":2,\"name\":3}")));
+                                            "\"message\":1,\"hello\":2,\"name\":3,"
+                                            "\"locked\":null}")));
     for (size_t i = 0; i < MEMBER_COUNT; i++)
         EXPECT_THAT(message.members[i].text == NULL, "%s", wire_members[i]);
 }
@@ -51,42 +52,93 @@ TEST(optional_members_that_did_not_come_are_null)
     EXPECT_NULL(message.members[MEMBER_RESUME_TOKEN].text);
 }
 
-/* From the tables: a type without one of its needed members, or with a string of another kind. */
-TEST(each_needed_member_is_needed_and_each_string_is_a_string)
-{
-    static const struct {
-        const char *type;
-        unsigned required, optional;
-    } types[] = {
-#define TYPE_ROW(name, wire, required, optional) {wire, required, optional},
-        MESSAGE_TABLE(TYPE_ROW)
-#undef TYPE_ROW
-    };
-    static const bool is_string[MEMBER_COUNT] = {
-#define KIND_ROW(name, wire, kind) [name] = #kind[7] == 'S',
-        MEMBER_TABLE(KIND_ROW)
+enum { KIND_STRING = 1, KIND_BOOLEAN = 2, KIND_OTHER = 4, KIND_ANY = 7 };
+
+/* What each member may be; the sample is of that kind. */
+static const struct {
+    const char *sample;
+    unsigned kinds;
+} members[MEMBER_COUNT] = {
+#define MEMBER_STRING              {"\"x\"", KIND_STRING}
+#define MEMBER_BOOLEAN             {"true", KIND_BOOLEAN}
+#define MEMBER_ANY                 {"\"x\"", KIND_ANY}
+#define KIND_ROW(name, wire, kind) [name] = kind,
+    MEMBER_TABLE(KIND_ROW)
 #undef KIND_ROW
-    };
-    static const char *const others[] = {"1", "null", "true", "{}", "[\"x\"]"};
+#undef MEMBER_STRING
+#undef MEMBER_BOOLEAN
+#undef MEMBER_ANY
+};
+
+static const struct {
+    const char *type;
+    unsigned required, optional;
+} types[] = {
+#define TYPE_ROW(name, wire, required, optional) {wire, required, optional},
+    MESSAGE_TABLE(TYPE_ROW)
+#undef TYPE_ROW
+};
+
+/* Writes a message of that type with a sample of every member but one, and leaves it open.
+ *   returns   its size; a brace or another member may follow. */
+static size_t write_all_but(char *text, size_t type, unsigned left_out)
+{
+    size_t size = (size_t)sprintf(text, "{\"type\":\"%s\"", types[type].type);
+
+    for (unsigned i = 0; i < MEMBER_COUNT; i++)
+        if (i != left_out)
+            size += (size_t)sprintf(text + size, ",\"%s\":%s", wire_members[i], members[i].sample);
+    return size;
+}
+
+TEST(each_needed_member_is_needed)
+{
+    char text[512];
 
     for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
         for (unsigned left_out = 0; left_out <= MEMBER_COUNT; left_out++) {
-            char text[512];
-            size_t size = (size_t)sprintf(text, "{\"type\":\"%s\"", types[t].type);
-            for (unsigned i = 0; i < MEMBER_COUNT; i++)
-                if (i != left_out)
-                    size += (size_t)sprintf(text + size, ",\"%s\":\"x\"", wire_members[i]);
-            strcpy(text + size, "}");
             bool needed = left_out < MEMBER_COUNT && (types[t].required & HAS(left_out));
-            EXPECT_ERR(needed ? ERR_BAD_MESSAGE : OK, decode(text));
+            strcpy(text + write_all_but(text, t, left_out), "}");
+            EXPECT_THAT(decode(text) == (needed ? ERR_BAD_MESSAGE : OK), "%s", text);
+        }
+    }
+}
 
-            for (size_t k = 0; left_out < MEMBER_COUNT && k < ARRAY_SIZE(others); k++) {
-                sprintf(text + size, ",\"%s\":%s}", wire_members[left_out], others[k]);
-                bool wanted = (types[t].required | types[t].optional) & HAS(left_out);
-                EXPECT_ERR(wanted && is_string[left_out] ? ERR_BAD_MESSAGE : OK, decode(text));
+TEST(each_member_is_of_its_kind)
+{
+    static const struct {
+        const char *json;
+        unsigned kind;
+    } values[] = {
+        {"\"\"", KIND_STRING},   {"\"true\"", KIND_STRING}, {"true", KIND_BOOLEAN},
+        {"false", KIND_BOOLEAN}, {"0", KIND_OTHER},         {"1", KIND_OTHER},
+        {"null", KIND_OTHER},    {"{}", KIND_OTHER},        {"[true]", KIND_OTHER},
+        {"[\"x\"]", KIND_OTHER},
+    };
+    char text[512];
+
+    for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+        for (unsigned member = 0; member < MEMBER_COUNT; member++) {
+            size_t size = write_all_but(text, t, member);
+            bool wanted = (types[t].required | types[t].optional) & HAS(member);
+            for (size_t v = 0; v < ARRAY_SIZE(values); v++) {
+                sprintf(text + size, ",\"%s\":%s}", wire_members[member], values[v].json);
+                bool good = !wanted || (members[member].kinds & values[v].kind);
+                EXPECT_THAT(decode(text) == (good ? OK : ERR_BAD_MESSAGE), "%s", text);
             }
         }
     }
+}
+
+TEST(locking_and_unlocking_come_as_they_are_spelled)
+{
+    struct message message;
+
+    EXPECT_ERR(OK, message_decode(&message, STR("{\"type\":\"LockRoom\",\"locked\": true }")));
+    EXPECT_UINT(MESSAGE_LOCK_ROOM, message.type);
+    EXPECT_STR("true", message.members[MEMBER_LOCKED]);
+    EXPECT_ERR(OK, message_decode(&message, STR("{\"loc\\u006bed\":false,\"type\":\"LockRoom\"}")));
+    EXPECT_STR("false", message.members[MEMBER_LOCKED]);
 }
 
 TEST(an_unknown_type_is_told_from_a_bad_message)
@@ -129,8 +181,9 @@ TEST(each_type_has_the_name_it_decodes_from)
 {
     for (int i = 0; i < MESSAGE_TYPE_COUNT; i++) {
         struct message message;
-        const char *text = fmt("{\"type\":\"%s\",\"roomId\":\"\",\"peerId\":\"\",\"message\":0}",
-                               message_type_name((enum message_type)i));
+        char text[512];
+        strcpy(text + write_all_but(text, (size_t)i, MEMBER_COUNT), "}");
+        EXPECT_STR(types[i].type, str_of(message_type_name((enum message_type)i)));
         EXPECT_ERR(OK, message_decode(&message, str_of(text)));
         EXPECT_UINT(i, message.type);
     }
