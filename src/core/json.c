@@ -329,29 +329,39 @@ static size_t write_utf8(int32_t scalar, char out[4])
     return size;
 }
 
+/* Appends bytes to out; false when they do not fit. */
+static bool append(char *out, size_t capacity, size_t *used, struct str bytes)
+{
+    if (bytes.size > capacity - *used)
+        return false;
+    if (bytes.size)
+        memcpy(out + *used, bytes.text, bytes.size);
+    *used += bytes.size;
+    return true;
+}
+
 long json_string_read(struct str text, char *out, size_t capacity)
 {
-    char bytes[4];
     size_t used = 0;
 
     if (text.size < 2)
         return -1;
     struct str rest = {text.text + 1, text.size - 2};
     while (rest.size) {
-        size_t size = 1;
-        bytes[0] = rest.text[0];
-        if (bytes[0] == '\\') {
-            int32_t scalar = take_escape(&rest);
-            if (scalar <= 0 || (scalar >= HIGH_SURROGATE && scalar < SURROGATES_END))
-                return -1;
-            size = write_utf8(scalar, bytes);
-        } else {
-            skip(&rest, 1);
-        }
-        if (size > capacity - used)
+        const char *escape = memchr(rest.text, '\\', rest.size);
+        size_t run = escape ? (size_t)(escape - rest.text) : rest.size;
+        if (!append(out, capacity, &used, (struct str){rest.text, run}))
             return -1;
-        memcpy(out + used, bytes, size);
-        used += size;
+        skip(&rest, run);
+        if (!escape)
+            break;
+
+        char bytes[4];
+        int32_t scalar = take_escape(&rest);
+        if (scalar <= 0 || (scalar >= HIGH_SURROGATE && scalar < SURROGATES_END))
+            return -1;
+        if (!append(out, capacity, &used, (struct str){bytes, write_utf8(scalar, bytes)}))
+            return -1;
     }
     return (long)used;
 }
