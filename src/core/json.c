@@ -3,6 +3,9 @@
 #include <endian.h>
 #include <jansson.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* Where the scan is. It walks forward only and looks at each byte once. */
 struct scan {
@@ -11,38 +14,92 @@ struct scan {
     unsigned members;
 };
 
-/* Bytes that go by in a string: all but the quote, the backslash and the control characters. */
-static bool is_plain(char c)
+/* ---- blocks ----
+ * Strings are most of what is relayed, so a block of bytes is looked at in one go. A mask has
+ * MASK_STEP bits for each byte of a block, the first byte lowest; a byte that is meant has its
+ * highest bit set. */
+
+struct block {
+    uint64_t controls; /* below 0x20 */
+    uint64_t quotes;
+    uint64_t backslashes;
+    uint64_t letters; /* n and r: after a backslash they are what ends the lines of an SDP */
+};
+
+#ifdef __SSE2__
+
+enum { BLOCK_SIZE = 16, MASK_STEP = 1 };
+
+static __m128i is_byte(__m128i bytes, char c)
 {
-    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
 }
+
+static uint64_t mask_of(__m128i found)
+{
+    return (unsigned)_mm_movemask_epi8(found);
+}
+
+static struct block look_at_block(const char *at)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i lowered = _mm_min_epu8(bytes, _mm_set1_epi8(0x1f));
+
+    return (struct block){
+        .controls = mask_of(_mm_cmpeq_epi8(bytes, lowered)),
+        .quotes = mask_of(is_byte(bytes, '"')),
+        .backslashes = mask_of(is_byte(bytes, '\\')),
+        .letters = mask_of(_mm_or_si128(is_byte(bytes, 'n'), is_byte(bytes, 'r'))),
+    };
+}
+
+#else
+
+enum { BLOCK_SIZE = 8, MASK_STEP = 8 };
 
 #define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Sets the high bit of bytes below `limit`: of the lowest such byte for certain, of those above it
- * perhaps wrongly (a borrow). */
+/* Marks the bytes below `limit`, which is 0x80 at most. The sums stay inside their bytes, so no
+ * byte is judged by its neighbour. */
 static uint64_t bytes_below(uint64_t word, unsigned limit)
 {
-    return (word - EIGHT(limit)) & ~word & EIGHT(0x80u);
+    uint64_t not_below = (word & EIGHT(0x7fu)) + EIGHT(0x80u - limit);
+    return ~(not_below | word) & EIGHT(0x80u);
 }
 
-/* Where the plain bytes end. Strings are most of what is relayed, so eight are looked at in one go.
- */
-static const char *skip_plain(const char *at, const char *end)
+static uint64_t bytes_equal(uint64_t word, char c)
 {
-    while (end - at >= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        word = le64toh(word);
-        uint64_t special = bytes_below(word, 0x20) | bytes_below(word ^ EIGHT('"'), 1) |
-                           bytes_below(word ^ EIGHT('\\'), 1);
-        if (special)
-            return at + __builtin_ctzll(special) / 8;
-        at += 8;
-    }
-    while (at < end && is_plain(*at))
-        at++;
-    return at;
+    return bytes_below(word ^ EIGHT((unsigned char)c), 1);
+}
+
+static struct block look_at_block(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    word = le64toh(word);
+    return (struct block){
+        .controls = bytes_below(word, 0x20),
+        .quotes = bytes_equal(word, '"'),
+        .backslashes = bytes_equal(word, '\\'),
+        .letters = bytes_equal(word, 'n') | bytes_equal(word, 'r'),
+    };
+}
+
+#endif
+
+/* How many bytes of a block go by: those in front of the first control character, quote that ends
+ * the string, or backslash that begins anything but \", \n and \r (or ends the block). In front
+ * of that no backslash follows another, so each of them begins an escape. */
+static int skip_block(const char *at)
+{
+    struct block block = look_at_block(at);
+    uint64_t escaped = block.backslashes << MASK_STEP;
+    uint64_t before_easy = (block.quotes | block.letters) >> MASK_STEP;
+    uint64_t stops =
+        block.controls | (block.quotes & ~escaped) | (block.backslashes & ~before_easy);
+
+    return stops ? __builtin_ctzll(stops) / MASK_STEP : BLOCK_SIZE;
 }
 
 /* True for the letter of a one-character escape. */
@@ -92,6 +149,20 @@ static const char *scan_escape(const char *at, const char *end)
         if (!is_hex(at[i]))
             return NULL;
     return at + 5;
+}
+
+/* Where a byte comes that takes more than a look. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    while (end - at >= BLOCK_SIZE) {
+        int size = skip_block(at);
+        at += size;
+        if (size < BLOCK_SIZE)
+            return at;
+    }
+    while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
+        at++;
+    return at;
 }
 
 static bool scan_string(struct scan *scan)

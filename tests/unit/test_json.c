@@ -299,6 +299,87 @@ TEST(a_byte_is_found_wherever_it_stands_in_a_string)
     }
 }
 
+/* The grammar of a string (RFC 8259 section 7), one byte after the other, for want of speed. */
+static bool is_string(const char *at, size_t size)
+{
+    const char *end = at + size;
+
+    if (size < 2 || *at++ != '"')
+        return false;
+    while (at < end && (unsigned char)*at >= 0x20 && *at != '"') {
+        if (*at++ != '\\')
+            continue;
+        if (at == end || !*at || !strchr("\"\\/bfnrtu", *at))
+            return false;
+        if (*at++ != 'u')
+            continue;
+        for (int i = 0; i < 4; i++, at++)
+            if (at == end || !*at || !strchr("0123456789abcdefABCDEF", *at))
+                return false;
+    }
+    return at + 1 == end && *at == '"';
+}
+
+/* What may change what the bytes around it mean. */
+static const struct str string_parts[] = {
+    ROW_STR("\""),    ROW_STR("\\"),       ROW_STR("\x1f"),      ROW_STR("\0"),
+    ROW_STR("\x80"),  ROW_STR("\\n"),      ROW_STR("\\\""),      ROW_STR("\\\\"),
+    ROW_STR("\\/"),   ROW_STR("\\r\\n"),   ROW_STR("\\\\n"),     ROW_STR("\\\\\""),
+    ROW_STR("\\n\""), ROW_STR("\\\\\\\""), ROW_STR("\\u00e4"),   ROW_STR("\\u00x4"),
+    ROW_STR("\\x"),   ROW_STR("\\\x1f"),   ROW_STR("\"\\u0022"), ROW_STR("\\\\\\\\\\r"),
+};
+
+/* Puts each part at each place of a string of so many bytes, which begins so far into what
+ * malloc() gave and ends with it: AddressSanitizer stands there. */
+static bool judges_as_the_grammar(size_t offset, size_t size)
+{
+    char *memory = malloc(offset + size);
+    char *text = memory + offset;
+    bool same = true;
+
+    for (size_t i = 0; memory && i < ARRAY_SIZE(string_parts); i++) {
+        struct str part = string_parts[i];
+        for (size_t at = 1; at + part.size < size; at++) {
+            memset(text, 'n', size); /* as after a backslash */
+            text[0] = text[size - 1] = '"';
+            memcpy(text + at, part.text, part.size);
+            same &= json_scan_value((struct str){text, size}) == is_string(text, size);
+        }
+    }
+    free(memory);
+    return same;
+}
+
+TEST(blocks_of_a_string_are_judged_as_its_bytes_are)
+{
+    for (size_t offset = 0; offset < 16; offset++)
+        for (size_t size = 2; size <= 72; size++)
+            EXPECT_THAT(judges_as_the_grammar(offset, size), "%zu bytes at %zu", size, offset);
+}
+
+TEST(random_strings_are_judged_as_the_grammar_has_them)
+{
+    struct dice dice = {12};
+    unsigned taken_count = 0;
+
+    for (int round = 0; round < 50000; round++) {
+        char text[128] = "\"";
+        size_t size = 1;
+        for (unsigned count = dice_below(&dice, 12); count; count--) {
+            struct str part = string_parts[dice_below(&dice, ARRAY_SIZE(string_parts))];
+            if (dice_below(&dice, 8) || part.size < 2)
+                part = (struct str){"nr\\n\\r\\nnrnr" + dice_below(&dice, 6), dice_below(&dice, 6)};
+            memcpy(text + size, part.text, part.size);
+            size += part.size;
+        }
+        text[size++] = '"';
+        bool taken = json_scan_value((struct str){text, size});
+        EXPECT_THAT(taken == is_string(text, size), "%.*s", (int)size, text);
+        taken_count += taken;
+    }
+    EXPECT(taken_count > 5000 && taken_count < 45000);
+}
+
 TEST(random_bytes_in_a_string_are_judged_one_by_one)
 {
     static const unsigned char likely[] = {0x1e, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x5b, 0x5d, 0x7f,
