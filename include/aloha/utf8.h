@@ -5,7 +5,7 @@
 #include "aloha/str.h"
 
 /* True when every byte belongs to a well-formed sequence: no overlong form, no surrogate, nothing
- * above U+10FFFF (RFC 3629 section 4). Plain ASCII is passed eight bytes at a time. */
+ * above U+10FFFF (RFC 3629 section 4). Plain ASCII is passed in blocks. */
 bool utf8_is_valid(struct str text);
 
 /* Takes one scalar value off the front of *text, which must be valid and not empty. */

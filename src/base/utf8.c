@@ -1,6 +1,9 @@
 #include "aloha/utf8.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* The ranges of RFC 3629 section 4: first byte, then how many follow and which second byte may. */
 struct sequence {
@@ -30,22 +33,63 @@ static size_t sequence_size(const unsigned char *at, size_t left)
     return 0;
 }
 
+/* True when none of the BLOCK_SIZE bytes has its high bit set: what is relayed is mostly ASCII. */
+#ifdef __SSE2__
+
+enum { BLOCK_SIZE = 64 };
+
+static bool block_is_ascii(const unsigned char *at)
+{
+    const __m128i *parts = (const __m128i *)(const void *)at;
+    __m128i first = _mm_or_si128(_mm_loadu_si128(parts), _mm_loadu_si128(parts + 1));
+    __m128i second = _mm_or_si128(_mm_loadu_si128(parts + 2), _mm_loadu_si128(parts + 3));
+
+    return _mm_movemask_epi8(_mm_or_si128(first, second)) == 0;
+}
+
+#else
+
+enum { BLOCK_SIZE = 32 };
+
+static bool block_is_ascii(const unsigned char *at)
+{
+    uint64_t words[BLOCK_SIZE / 8];
+
+    memcpy(words, at, sizeof words);
+    return ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+#endif
+
+static bool word_is_ascii(const unsigned char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    return (word & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* How many bytes at the front are ASCII, for certain; 0 means that the next must be looked at. */
+static size_t ascii_size(const unsigned char *at, size_t left)
+{
+    size_t size = 0;
+
+    while (left - size >= BLOCK_SIZE && block_is_ascii(at + size))
+        size += BLOCK_SIZE;
+    while (left - size >= sizeof(uint64_t) && word_is_ascii(at + size))
+        size += sizeof(uint64_t);
+    return size;
+}
+
 bool utf8_is_valid(struct str text)
 {
     const unsigned char *at = (const unsigned char *)text.text;
     size_t left = text.size;
 
     while (left) {
-        uint64_t eight;
-        if (left >= sizeof eight) {
-            memcpy(&eight, at, sizeof eight);
-            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
-                at += sizeof eight;
-                left -= sizeof eight;
-                continue;
-            }
-        }
-        size_t size = at[0] < 0x80 ? 1 : sequence_size(at, left);
+        size_t size = ascii_size(at, left);
+        if (!size)
+            size = at[0] < 0x80 ? 1 : sequence_size(at, left);
         if (!size)
             return false;
         at += size;
