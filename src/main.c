@@ -1,9 +1,10 @@
-/* Wiring and lifecycle: starting -> ready -> closing -> done. */
+/* Wiring and lifecycle: starting -> ready -> draining -> closing -> done. */
 #include "aloha/config.h"
 #include "aloha/console.h"
 #include "aloha/ids.h"
 #include "aloha/listener.h"
 #include "aloha/ops.h"
+#include "aloha/secret.h"
 #include "aloha/site_disk.h"
 #include "aloha/web.h"
 
@@ -71,18 +72,9 @@ static void fit_descriptors(struct limits *limits)
 
 static void log_switched_off(const struct config *config)
 {
-    const struct {
-        const char *name;
-        uint32_t rate;
-    } rates[] = {
-        {"rate-connections", config->rate_connections},
-        {"rate-joins", config->rate_joins},
-        {"rate-messages", config->rate_messages},
-        {"rate-bytes", config->rate_kibibytes},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
-        if (rates[i].rate == 0)
-            log_warning("limit_switched_off", log_text("option", rates[i].name));
+    for (size_t i = 0; i < LIMITS_COUNT; i++)
+        if (limits_is_off(&config->limits, &limit_rows[i]))
+            log_warning("limit_switched_off", log_text("option", limit_rows[i].option));
 }
 
 /* ---- closing ---- */
@@ -105,10 +97,11 @@ static void on_signal(uv_signal_t *handle, int number)
     if (server->closing)
         _exit(EXIT_SUCCESS); /* asked twice: at once */
     server->closing = true;
-    log_info("closing", log_uint("connections", web_connection_count(server->web)));
-    ops_set_not_ready(server->ops, "closing");
+    log_info("draining", log_uint("connections", web_connection_count(server->web)),
+             log_uint("seconds", server->config.limits.drain_ms / 1000));
+    ops_set_not_ready(server->ops, "draining");
     listener_close(server->listener);
-    web_goodbye(server->web, stop_web, server);
+    web_drain(server->web, stop_web, server);
 }
 
 static void start_signals(struct server *server)
@@ -138,6 +131,8 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
         .admission = server->admission,
         .key = key,
     };
+    if (!secret_load(&web.token_key, config->secret_file, config->state_dir, problem, problem_size))
+        return false;
     struct ops_options ops = {
         .port = (uint16_t)config->ops_port,
         .metrics = &server->metrics,

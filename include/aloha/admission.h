@@ -29,6 +29,13 @@ void admission_disconnect(struct admission *admission, address_key from, uint64_
  *   returns   0, or in how many milliseconds to ask again. */
 MUST_USE uint64_t admission_join(struct admission *admission, address_key from, uint64_t now_ms);
 
+/* Resume tokens that nobody could have been given, SECURITY R39. After LIMIT_FORGED_TOKENS_MAX of them in
+ * LIMIT_FORGED_WINDOW_MS the address has to wait before each further one, longer each time.
+ *   returns   0, or in how many milliseconds to ask again. */
+void admission_note_forged(struct admission *admission, address_key from, uint64_t now_ms);
+MUST_USE uint64_t admission_forged_wait(struct admission *admission, address_key from,
+                                        uint64_t now_ms);
+
 /* Forgets addresses that have nothing open and nothing to answer for. Called now and then. */
 void admission_sweep(struct admission *admission, uint64_t now_ms);
 

@@ -11,15 +11,13 @@
 struct config {
     uint32_t port;
     uint32_t ops_port;
-    const char *bind;   /* points into argv or the environment, as all texts here */
-    const char *assets; /* empty: those in the binary */
-    uint32_t log_level; /* an enum log_level */
+    const char *bind;        /* points into argv or the environment, as all texts here */
+    const char *state_dir;   /* empty: the usual place */
+    const char *secret_file; /* empty: in the state directory */
+    const char *assets;      /* empty: those in the binary */
+    uint32_t log_level;      /* an enum log_level */
     uint32_t allow_no_origin;
 
-    /* Rates as they are set; config_read() makes limits.* of them. */
-    uint32_t rate_connections, rate_joins, rate_messages, rate_kibibytes;
-    uint32_t join_deadline_s, ping_after_s, gone_after_s;
-    uint32_t message_kibibytes, queue_kibibytes, queues_mebibytes;
     struct limits limits;
 
     bool show_help, show_version;

@@ -7,22 +7,23 @@
 
 #include "aloha/base.h"
 
-/* Why a WebSocket is closed by us (RFC 6455 section 7.4; 4000 to 4999 are ours). */
+/* Why a WebSocket is closed by us (RFC 6455 section 7.4; 4000 to 4999 are ours): code, short name, whether
+ * the peer's seat is kept for it to come back to, reason. */
 /* clang-format off */
-#define CLOSE_TABLE(X)                                                                      \
-    X(CLOSE_UNSUPPORTED,  1003, "unsupported",  "only text messages are understood")        \
-    X(CLOSE_BAD_UTF8,     1007, "bad-utf8",     "the text is not valid UTF-8")              \
-    X(CLOSE_POLICY,       1008, "policy",       "this server's limits were not kept"  )      \
-    X(CLOSE_TOO_BIG,      1009, "too-big",      "the message is over maxMessageBytes")      \
-    X(CLOSE_OUR_FAULT,    1011, "our-fault",    "the server ran out of something")          \
-    X(CLOSE_RESTART,      1012, "restart",      "the server restarts, come back")           \
-    X(CLOSE_OVERLOADED,   1013, "overloaded",   "the server is full, try later")            \
-    X(CLOSE_NO_JOIN,      4000, "no-join",      "no JoinRoom in time")                      \
-    X(CLOSE_REPLACED,     4001, "replaced",     "a newer connection took this seat")        \
-    X(CLOSE_SLOW,         4002, "slow",         "this connection does not read")            \
-    X(CLOSE_UNAUTHORIZED, 4003, "unauthorized", "this server wants an access token")        \
-    X(CLOSE_REMOVED,      4004, "removed",      "an operator ended this")                   \
-    X(CLOSE_SILENT,       1012, "silent",       "nothing was heard for too long")
+#define CLOSE_TABLE(X)                                                                        \
+    X(CLOSE_UNSUPPORTED, 1003, "unsupported",  false, "only text messages are understood")    \
+    X(CLOSE_BAD_UTF8,    1007, "bad-utf8",     false, "the text is not valid UTF-8")          \
+    X(CLOSE_POLICY,      1008, "policy",       false, "this server's limits were not kept")   \
+    X(CLOSE_TOO_BIG,     1009, "too-big",      false, "the message is over maxMessageBytes")  \
+    X(CLOSE_OUR_FAULT,   1011, "our-fault",    true,  "the server ran out of something")      \
+    X(CLOSE_RESTART,     1012, "restart",      true,  "the server restarts, come back")       \
+    X(CLOSE_OVERLOADED,  1013, "overloaded",   true,  "the server is full, try later")        \
+    X(CLOSE_NO_JOIN,     4000, "no-join",      false, "no JoinRoom in time")                  \
+    X(CLOSE_REPLACED,    4001, "replaced",     false, "a newer connection took this seat")    \
+    X(CLOSE_SLOW,        4002, "slow",         false, "this connection does not read")        \
+    X(CLOSE_UNAUTHORIZED, 4003, "unauthorized", false, "this server wants an access token")   \
+    X(CLOSE_REMOVED,     4004, "removed",      false, "an operator ended this")               \
+    X(CLOSE_SILENT,      1012, "silent",       true,  "nothing was heard for too long")
 
 /* What an Error message says: wire code, why the socket is closed after it (0: it stays), text. */
 #define ERR_TABLE(X)                                                                                \
@@ -42,7 +43,7 @@
     X(ERR_NO_MEMORY,        "hub-full",         CLOSE_OVERLOADED, "this server has no room left, try later")
 /* clang-format on */
 
-#define CLOSE_ENUMERATOR(name, code, wire, text) name,
+#define CLOSE_ENUMERATOR(name, ...) name,
 enum close_why { CLOSE_NONE, CLOSE_TABLE(CLOSE_ENUMERATOR) CLOSE_COUNT };
 #undef CLOSE_ENUMERATOR
 
@@ -55,6 +56,7 @@ const char *err_text(enum err err);      /* for a person; constant, never made o
 enum close_why err_close(enum err err);
 
 uint16_t close_code(enum close_why why); /* 1000 for CLOSE_NONE */
+bool close_keeps_seat(enum close_why why);
 const char *close_name(enum close_why why);
 const char *close_text(enum close_why why); /* the reason in the close frame; under 124 bytes */
 

@@ -10,6 +10,7 @@
 #include "aloha/admission.h"
 #include "aloha/metrics.h"
 #include "aloha/room.h"
+#include "aloha/token.h"
 
 /* All that the hub may do to the world. Every call gets `ctx` first. */
 struct effects {
@@ -23,15 +24,24 @@ struct effects {
     void (*ping)(void *ctx, conn_id conn);
     /* Writes a fresh random UUID (version 4) and its NUL. */
     void (*make_peer_id)(void *ctx, char out[PEER_ID_SIZE + 1]);
+    /* The wall clock, in seconds since 1970: for tokens, which outlive this process. */
+    uint64_t (*wall_s)(void *ctx);
 };
 
 struct hub;
 
-/* limits, metrics and admission are borrowed for life, effects is copied.
- *   now_ms   a monotonic clock in milliseconds; so are all times below.
+struct hub_options {
+    const struct limits *limits; /* borrowed for life, as all pointers here */
+    struct metrics *metrics;
+    struct admission *admission;
+    struct siphash_key key;     /* random; for the tables */
+    struct token_key token_key; /* secret; the same after a restart */
+    uint64_t process; /* random, not 0, 48 bits: tells our tokens from an earlier process's */
+};
+
+/*   now_ms   a monotonic clock in milliseconds; so are all times below.
  *   returns  NULL when there is no memory. */
-struct hub *hub_new(const struct limits *limits, const struct effects *effects,
-                    struct metrics *metrics, struct admission *admission, struct siphash_key key,
+struct hub *hub_new(const struct hub_options *options, const struct effects *effects,
                     uint64_t now_ms);
 void hub_free(struct hub *hub);
 
@@ -48,21 +58,26 @@ void hub_receive(struct hub *hub, conn_id from, struct str text, uint64_t now_ms
 /* Something else was heard of it: a pong, a part of a message. */
 void hub_heard(struct hub *hub, conn_id from, uint64_t now_ms);
 
-/* How a WebSocket ended; the others are told "left", "timeout" or "removed". */
+/* How a WebSocket ended. */
 enum hub_end {
-    HUB_END_GOODBYE, /* the client closed it with 1000 or 1001 */
-    HUB_END_LOST,    /* it broke, or closed with another code */
-    HUB_END_REMOVED, /* this server closed it */
+    HUB_END_GOODBYE, /* the client closed it with 1000 or 1001: its seat is free, "left" */
+    HUB_END_LOST,    /* it broke, or closed with another code: its seat is held, then "timeout" */
+    HUB_END_REMOVED, /* this server threw it out: its seat is free, "removed" */
 };
 
-/* The WebSocket is gone, or as good as gone. The others are told at once; the id means nothing from
- * now on. */
+/* The WebSocket is gone, or as good as gone. The id means nothing from now on. */
 void hub_closed(struct hub *hub, conn_id id, enum hub_end end, uint64_t now_ms);
 
-/* While on, every JoinRoom is answered `hub-full`: more waits for slow readers than this server keeps. */
+/* While on, every new peer's JoinRoom is answered `hub-full`: more waits for slow readers than this
+ * server keeps. */
 void hub_refuse_joins(struct hub *hub, bool on);
 
-/* Looks after deadlines. Called once a second. */
+/* Sends everybody away: tells each connection when to come back, evenly over limits->drain_ms, and
+ * closes it then with 1012. No new rooms meanwhile. Nobody hears that anybody left: they will all take
+ * their seats again, in the next process. hub_tick() does the closing; call it ten times a second. */
+void hub_drain(struct hub *hub, uint64_t now_ms);
+
+/* Looks after deadlines. Called once a second, or more often. */
 void hub_tick(struct hub *hub, uint64_t now_ms);
 
 #endif

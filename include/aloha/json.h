@@ -8,9 +8,17 @@
 
 #include "aloha/str.h"
 
+/* How much of it there may be in one text. */
+struct json_bounds {
+    uint32_t depth_max;  /* nested arrays and objects; at most JSON_DEPTH_CEILING */
+    uint32_t values_max; /* members of objects plus elements of arrays, over all */
+};
+
 enum {
-    JSON_DEPTH_MAX = 16,    /* nested arrays and objects, over all */
-    JSON_MEMBERS_MAX = 512, /* members of objects plus elements of arrays, over all */
+    JSON_DEPTH_MAX = 16,     /* when nobody says otherwise */
+    JSON_MEMBERS_MAX = 512,  /* likewise, of json_bounds.values_max */
+    JSON_DEPTH_CEILING = 64, /* what may be said: the scan calls itself so deep */
+    JSON_VALUES_CEILING = 2048,
 };
 
 enum json_kind {
@@ -34,9 +42,10 @@ struct json_member {
  *   returns   false to stop the scan; json_scan_object() then returns false. */
 typedef bool json_member_fn(void *ctx, const struct json_member *member);
 
-/* True when text is exactly one JSON object, with white space around it at most, within the limits
- * above. text must be valid UTF-8. Numbers are judged by the grammar, whatever their size; escaped
+/* True when text is exactly one JSON object, with white space around it at most, within the bounds. text must be valid UTF-8. Numbers are judged by the grammar, whatever their size; escaped
  * surrogates need not pair and \u0000 is allowed, as RFC 8259 section 7 has it. */
+MUST_USE bool json_scan_object_within(struct str text, struct json_bounds bounds,
+                                      json_member_fn *on_member, void *ctx);
 MUST_USE bool json_scan_object(struct str text, json_member_fn *on_member, void *ctx);
 
 /* True when text is exactly one JSON value of any type under the same rules. */

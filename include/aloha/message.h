@@ -4,6 +4,7 @@
 #define ALOHA_MESSAGE_H
 
 #include "aloha/err.h"
+#include "aloha/json.h"
 #include "aloha/str.h"
 
 enum { PEER_ID_SIZE = 36 }; /* a UUID in text, RFC 9562 section 4 */
@@ -55,6 +56,9 @@ struct message {
  *             member comes twice in whatever spelling, `type` or a needed member is missing or of
  *             the wrong JSON type; ERR_UNKNOWN_TYPE when all is well but the type.
  *   spec      docs/protocol.md; RFC 8259 section 4 on duplicate names. */
+MUST_USE enum err message_decode_within(struct message *out, struct str text,
+                                        struct json_bounds bounds);
+/* The same within the usual bounds. */
 MUST_USE enum err message_decode(struct message *out, struct str text);
 
 const char *message_type_name(enum message_type type);

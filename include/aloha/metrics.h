@@ -17,6 +17,11 @@
     X(METRIC_ROOMS,             "aloha_rooms",                       "gauge",   "Rooms with somebody in them.")                      \
     X(METRIC_PEERS,             "aloha_peers",                       "gauge",   "Peers in rooms.")                                   \
     X(METRIC_JOINS_TOTAL,       "aloha_joins_total",                 "counter", "Peers that joined a room.")                         \
+    X(METRIC_SEATS_HELD,        "aloha_seats_held",                  "gauge",   "Seats kept for peers whose connection broke.")      \
+    X(METRIC_KNOCKS,            "aloha_knocks",                      "gauge",   "Peers waiting at locked rooms.")                    \
+    X(METRIC_RESUMES,           "aloha_resumes_total",               "counter", "Seats taken again with a resume token.")            \
+    X(METRIC_RESUMES_REFUSED,   "aloha_resumes_refused_total",       "counter", "Resume tokens that were refused.")                  \
+    X(METRIC_BACKLOG_BYTES,     "aloha_backlog_bytes",               "gauge",   "Bytes kept for peers who are away or knock.")       \
     X(METRIC_RECEIVED_BYTES,    "aloha_received_bytes_total",        "counter", "Bytes of WebSocket messages received.")             \
     X(METRIC_SENT_BYTES,        "aloha_sent_bytes_total",            "counter", "Bytes of WebSocket frames sent.")                   \
     X(METRIC_SENT_MESSAGES,     "aloha_sent_messages_total",         "counter", "WebSocket messages sent.")                          \

@@ -1,9 +1,11 @@
-/* room: who is where. Rooms come into being with their first peer and go with their last.
- * A seat is a peer's place: it has the peerId, and it may outlive the connection that sits in it.
+/* room: who is where, and who waits at the door. Rooms come into being with their first peer and go with
+ * their last. A seat is a peer's place: it has the peerId, and it may outlive the connection that sits in
+ * it. Who knocks at a locked room has a seat too, outside, until a member lets him in.
  * Nothing here tells anybody anything: announcing is the hub's work. */
 #ifndef ALOHA_ROOM_H
 #define ALOHA_ROOM_H
 
+#include "aloha/buf.h"
 #include "aloha/err.h"
 #include "aloha/limits.h"
 #include "aloha/message.h"
@@ -15,8 +17,21 @@ struct room;
 
 struct seat {
     struct room *room;
-    struct seat *prev, *next; /* in the order of joining (utlist: prev of the first is the last) */
-    conn_id conn;             /* who sits here */
+    struct seat *prev,
+        *next;    /* in the order of joining, or of knocking (utlist: prev of the first is
+                                 the last) */
+    conn_id conn; /* who sits here; 0: nobody now, the seat is held */
+    bool knocking;
+    uint64_t process; /* that gave out the token with which it came here; 0: it joined here */
+
+    /* While it is held: */
+    struct seat *prev_held, *next_held; /* the hub's list */
+    uint64_t held_until_ms;
+    /* Messages that wait: those for a held seat, each behind its size in four bytes; of one who knocks
+     * the `hello`. */
+    struct buf kept;
+    unsigned kept_count;
+
     char peer_id[PEER_ID_SIZE + 1];
     struct str name_json; /* the name as a JSON string with quotes; empty when none was given */
     char name_bytes[];    /* what name_json points into */
@@ -38,15 +53,32 @@ void rooms_free(struct rooms *rooms); /* with all rooms and seats in it */
 MUST_USE enum err rooms_join(struct rooms *rooms, struct str room_id, const char *peer_id,
                              struct str name_json, conn_id conn, struct seat **out);
 
-/* Frees the seat, and the room with its last one. */
+/* Gives a peer a place outside the door of a room that exists, likewise. ERR_ROOM_FULL also when as
+ * many knock as the room has seats. */
+MUST_USE enum err rooms_knock(struct rooms *rooms, struct str room_id, const char *peer_id,
+                              struct str name_json, conn_id conn, struct seat **out);
+
+/* Moves one who knocks to the end of the members. ERR_ROOM_FULL leaves all as it was. */
+MUST_USE enum err rooms_admit(struct rooms *rooms, struct seat *knock);
+
+/* Frees the seat, inside or outside, and the room with its last one. */
 void rooms_leave(struct rooms *rooms, struct seat *seat);
 
-/* The first seat of the room that this seat is in; go on with ->next until NULL. */
+bool rooms_exists(const struct rooms *rooms, struct str room_id);
+bool rooms_is_locked(const struct rooms *rooms, struct str room_id); /* false for none */
+/* The seat of that peerId in that room; NULL when none. */
+struct seat *rooms_find_seat(const struct rooms *rooms, struct str room_id, struct str peer_id);
+
+/* The first seat of the room that this seat is in or knocks at; go on with ->next until NULL. */
 struct seat *room_first_seat(const struct seat *seat);
+struct seat *room_first_knock(const struct seat *seat);
 
 /* The seat of that peerId in the same room as `of`, which may be `of` itself; NULL when none. */
 struct seat *room_find_seat(const struct seat *of, struct str peer_id);
+struct seat *room_find_knock(const struct seat *of, struct str peer_id);
 
+bool room_is_locked(const struct seat *seat);
+void room_set_locked(const struct seat *seat, bool locked);
 struct str room_id(const struct seat *seat); /* valid as long as the room */
 size_t room_seat_count(const struct seat *seat);
 size_t rooms_count(const struct rooms *rooms);

@@ -22,6 +22,7 @@ struct web_options {
     struct metrics *metrics;
     struct admission *admission;
     struct siphash_key key;
+    struct token_key token_key;
 };
 
 /* Makes the plane; connections come through web_adopt(). Returns NULL when there is no memory or
@@ -33,10 +34,11 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from);
 
 size_t web_connection_count(const struct web *web);
 
-/* Closes every WebSocket with 1012 and every connection that is not being answered. on_empty is called when the
- * last one is gone; those that linger are cut off after WEB_GOODBYE_MS. */
+/* Takes no more connections, closes those that wait for a request and sends the WebSockets away, one after
+ * another (hub_drain). on_empty is called when the last one is gone; those that linger WEB_GOODBYE_MS after
+ * the last one's time are cut off. */
 enum { WEB_GOODBYE_MS = 2000 };
-void web_goodbye(struct web *web, void (*on_empty)(void *ctx), void *ctx);
+void web_drain(struct web *web, void (*on_empty)(void *ctx), void *ctx);
 
 /* Ends it in two passes, as libwebsockets wants it with a loop that is not its own: web_stop() from
  * a callback of the loop; then, when uv_run() has come back, web_free(), uv_run() once more. */

@@ -10,6 +10,9 @@ struct address {
     uint32_t connections;
     struct bucket connecting;
     struct bucket joining;
+    uint32_t forged; /* tokens since forged_since_ms */
+    uint64_t forged_since_ms;
+    uint64_t forged_until_ms; /* no further one before that */
     UT_hash_handle hh;
 };
 
@@ -130,13 +133,43 @@ uint64_t admission_join(struct admission *admission, address_key from, uint64_t 
     return bucket_wait_ms(&address->joining, admission->limits->joins, 1);
 }
 
+static bool is_forging(const struct address *address, uint64_t now_ms)
+{
+    return address->forged && now_ms - address->forged_since_ms < LIMIT_FORGED_WINDOW_MS;
+}
+
+void admission_note_forged(struct admission *admission, address_key from, uint64_t now_ms)
+{
+    struct address *address = find(admission, from);
+
+    if (!address)
+        return;
+    if (!is_forging(address, now_ms)) {
+        address->forged = 0;
+        address->forged_since_ms = now_ms;
+    }
+    if (++address->forged < LIMIT_FORGED_TOKENS_MAX)
+        return;
+    unsigned doublings = address->forged - LIMIT_FORGED_TOKENS_MAX;
+    uint64_t wait_ms = doublings < 5 ? UINT64_C(1000) << doublings : LIMIT_FORGED_WAIT_MAX_MS;
+    if (wait_ms > LIMIT_FORGED_WAIT_MAX_MS)
+        wait_ms = LIMIT_FORGED_WAIT_MAX_MS;
+    address->forged_until_ms = now_ms + wait_ms;
+}
+
+uint64_t admission_forged_wait(struct admission *admission, address_key from, uint64_t now_ms)
+{
+    const struct address *address = find(admission, from);
+    return address && address->forged_until_ms > now_ms ? address->forged_until_ms - now_ms : 0;
+}
+
 void admission_sweep(struct admission *admission, uint64_t now_ms)
 {
     const struct limits *limits = admission->limits;
     struct address *address, *next;
 
     HASH_ITER (hh, admission->addresses, address, next) {
-        if (address->connections ||
+        if (address->connections || is_forging(address, now_ms) ||
             !bucket_is_full(&address->connecting, limits->connections, now_ms) ||
             !bucket_is_full(&address->joining, limits->joins, now_ms))
             continue;

@@ -16,8 +16,9 @@ struct option {
     size_t offset; /* of the field in struct config */
     const char *def;
     uint32_t min, max;
-    const char *unit; /* what the number counts, for the reader */
+    enum unit unit; /* what the number counts, and how much of it one is in the field */
     const char *help;
+    const char *exceeding; /* of a limit: what happens then */
 };
 
 #define FIELD(member) offsetof(struct config, member)
@@ -31,50 +32,30 @@ struct group {
 
 /* clang-format off */
 static const struct option serving[] = {
-    {"port", OPTION_UINT, FIELD(port), "3000", 0, 65535, "",
-     "TCP port of the pages and of the WebSocket; 0 takes any free one."},
-    {"bind", OPTION_TEXT, FIELD(bind), "::", 0, 0, "",
-     "Address to listen on. :: is every address of this machine, IPv4 too; 127.0.0.1 is this machine only."},
-    {"ops-port", OPTION_UINT, FIELD(ops_port), "3001", 0, 65535, "",
-     "TCP port for the operator, always on 127.0.0.1: /healthz, /readyz, /metrics. 0 takes any free one."},
-    {"log-level", OPTION_LEVEL, FIELD(log_level), "info", 0, 0, "",
-     "How much to log on standard error: error, warning, info or debug."},
-    {"assets", OPTION_TEXT, FIELD(assets), "", 0, 0, "",
-     "Directory with public/ and views/ to serve instead of what the binary carries, read anew for each request: for work on the page."},
-    {"allow-no-origin", OPTION_SWITCH, FIELD(allow_no_origin), "yes", 0, 0, "",
-     "Whether a WebSocket without an Origin header (a tool, a native client) is let in."},
+    {"port", OPTION_UINT, FIELD(port), "3000", 0, 65535, UNIT_NONE,
+     "TCP port of the pages and of the WebSocket; 0 takes any free one.", NULL},
+    {"bind", OPTION_TEXT, FIELD(bind), "::", 0, 0, UNIT_NONE,
+     "Address to listen on. :: is every address of this machine, IPv4 too; 127.0.0.1 is this machine only.", NULL},
+    {"ops-port", OPTION_UINT, FIELD(ops_port), "3001", 0, 65535, UNIT_NONE,
+     "TCP port for the operator, always on 127.0.0.1: /healthz, /readyz, /metrics. 0 takes any free one.", NULL},
+    {"state-dir", OPTION_TEXT, FIELD(state_dir), "", 0, 0, UNIT_NONE,
+     "Directory for what outlives a restart: the key of the resume tokens. By default $STATE_DIRECTORY, else "
+     "$XDG_STATE_HOME/aloha, else ~/.local/state/aloha.", NULL},
+    {"secret-file", OPTION_TEXT, FIELD(secret_file), "", 0, 0, UNIT_NONE,
+     "File with the key of the resume tokens, at least 32 bytes, readable by its owner only; instead of the one in "
+     "the state directory, for servers that share it.", NULL},
+    {"log-level", OPTION_LEVEL, FIELD(log_level), "info", 0, 0, UNIT_NONE,
+     "How much to log on standard error: error, warning, info or debug.", NULL},
+    {"assets", OPTION_TEXT, FIELD(assets), "", 0, 0, UNIT_NONE,
+     "Directory with public/ and views/ to serve instead of what the binary carries, read anew for each request: for work on the page.", NULL},
+    {"allow-no-origin", OPTION_SWITCH, FIELD(allow_no_origin), "yes", 0, 0, UNIT_NONE,
+     "Whether a WebSocket without an Origin header (a tool, a native client) is let in.", NULL},
 };
 
-static const struct option limit_options[] = {
-    {"connections-max", OPTION_UINT, FIELD(limits.connections_max), "10000", 1, 1000000, "connections",
-     "Open connections in all. One more is accepted and closed. Lowered to what the descriptor limit allows."},
-    {"connections-per-address", OPTION_UINT, FIELD(limits.connections_per_address), "100", 0, 1000000, "connections",
-     "Open connections of one IPv4 address or IPv6 /64; 0 for no limit."},
-    {"rate-connections", OPTION_UINT, FIELD(rate_connections), "20", 0, 100000, "a second",
-     "New connections of one address, three times as many at once; 0 for no limit."},
-    {"rate-joins", OPTION_UINT, FIELD(rate_joins), "30", 0, 1000000, "a minute",
-     "JoinRoom messages of one address; 0 for no limit."},
-    {"rate-messages", OPTION_UINT, FIELD(rate_messages), "50", 0, 100000, "a second",
-     "Messages of one connection, six times as many at once; 0 for no limit."},
-    {"rate-bytes", OPTION_UINT, FIELD(rate_kibibytes), "256", 0, 65536, "KiB a second",
-     "Message bytes of one connection, eight times as many at once; 0 for no limit."},
-    {"message-max", OPTION_UINT, FIELD(message_kibibytes), "64", 9, 1024, "KiB",
-     "Size of one message, over all its fragments."},
-    {"queue-max", OPTION_UINT, FIELD(queue_kibibytes), "1024", 64, 65536, "KiB",
-     "What may wait for a connection that does not read; then it is closed (4002)."},
-    {"queues-max", OPTION_UINT, FIELD(queues_mebibytes), "128", 1, 4095, "MiB",
-     "What may wait for all connections together; past it the slowest is closed, and nobody can join."},
-    {"rooms-max", OPTION_UINT, FIELD(limits.rooms_max), "10000", 1, 1000000, "rooms",
-     "Rooms with somebody in them."},
-    {"room-peers-max", OPTION_UINT, FIELD(limits.room_peers_max), "12", 1, 50, "peers",
-     "Peers in one room. Each sends to each other one: a mesh wants small rooms."},
-    {"join-deadline", OPTION_UINT, FIELD(join_deadline_s), "10", 1, 3600, "s",
-     "From the WebSocket's handshake to its first JoinRoom; then it is closed (4000)."},
-    {"ping-after", OPTION_UINT, FIELD(ping_after_s), "20", 1, 3600, "s",
-     "Silence after which a connection is pinged."},
-    {"gone-after", OPTION_UINT, FIELD(gone_after_s), "45", 2, 7200, "s",
-     "Silence after which a connection counts as lost."},
-};
+#define LIMIT_OPTION(field, option, member, unit, def, min, max, help, exceeding) \
+    {option, OPTION_UINT, FIELD(limits.field), #def, min, max, unit, help, exceeding},
+static const struct option limit_options[] = {LIMIT_TABLE(LIMIT_OPTION)};
+#undef LIMIT_OPTION
 /* clang-format on */
 
 static const struct group groups[] = {
@@ -159,7 +140,7 @@ static bool store(struct config *config, const struct option *option, const char
         number = strcmp(value, "yes") == 0;
         break;
     }
-    *(uint32_t *)field = (uint32_t)number;
+    *(uint32_t *)field = (uint32_t)number * unit_scale(option->unit);
     return true;
 }
 
@@ -228,32 +209,6 @@ static bool read_flag(struct config *config, int argc, char *const argv[], int *
     return store_or_complain(config, option, where, value, problem, problem_size);
 }
 
-static uint32_t larger(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
-/* What may be set together works together: a message of the allowed size fits its sender's rate
- * and, in its envelope, its receiver's queue. */
-static void derive_limits(struct config *config)
-{
-    struct limits *limits = &config->limits;
-
-    limits->connections =
-        (struct bucket_rate){config->rate_connections * 60, config->rate_connections * 3};
-    limits->joins = (struct bucket_rate){config->rate_joins, config->rate_joins};
-    limits->messages = (struct bucket_rate){config->rate_messages * 60, config->rate_messages * 6};
-    limits->bytes =
-        (struct bucket_rate){config->rate_kibibytes * 1024 * 60, config->rate_kibibytes * 1024 * 8};
-    limits->message_size_max = config->message_kibibytes * 1024;
-    limits->bytes.burst = larger(limits->bytes.burst, limits->message_size_max);
-    limits->queue_size_max = larger(config->queue_kibibytes * 1024, 2 * limits->message_size_max);
-    limits->queues_size_max = config->queues_mebibytes * 1024 * 1024;
-    limits->join_deadline_ms = config->join_deadline_s * 1000;
-    limits->ping_after_ms = config->ping_after_s * 1000;
-    limits->gone_after_ms = config->gone_after_s * 1000;
-}
-
 static bool read_all(struct config *out, int argc, char *const argv[], char *const environment[],
                      char *problem, size_t problem_size)
 {
@@ -269,9 +224,9 @@ static bool read_all(struct config *out, int argc, char *const argv[], char *con
         else if (!read_flag(out, argc, argv, &i, problem, problem_size))
             return false;
     }
-    if (out->gone_after_s <= out->ping_after_s) {
+    if (out->limits.gone_after_ms <= out->limits.ping_after_ms) {
         snprintf(problem, problem_size, "--gone-after: must be longer than --ping-after (%u s)",
-                 out->ping_after_s);
+                 out->limits.ping_after_ms / 1000);
         return false;
     }
     return true;
@@ -285,7 +240,7 @@ bool config_read(struct config *out, int argc, char *const argv[], char *const e
         str_make_printable(problem);
         return false;
     }
-    derive_limits(out);
+    limits_derive(&out->limits);
     return true;
 }
 
@@ -321,10 +276,14 @@ static void add_option_help(struct buf *out, const struct option *option)
     };
 
     buf_add_format(out, "  --%s %s", option->name, values[option->type]);
+    const char *unit = unit_text(option->unit);
     if (option->def[0])
-        buf_add_format(out, "  (%s%s%s)", option->def, option->unit[0] ? " " : "", option->unit);
+        buf_add_format(out, "  (%s%s%s)", option->def, unit[0] ? " " : "", unit);
     buf_add(out, STR("\n"));
-    add_wrapped(out, str_of(option->help));
+    char text[512];
+    snprintf(text, sizeof text, "%s%s%s%s", option->help, option->exceeding ? " Past it: " : "",
+             option->exceeding ? option->exceeding : "", option->exceeding ? "." : "");
+    add_wrapped(out, str_of(text));
 }
 
 void config_write_help(struct buf *out)
@@ -344,6 +303,29 @@ void config_write_help(struct buf *out)
                      "well:\n--room-peers-max as ALOHA_ROOM_PEERS_MAX.\n"));
 }
 
+static void add_markdown_group(struct buf *out, const struct group *group)
+{
+    bool limits = group->options[0].exceeding != NULL;
+
+    buf_add_format(out,
+                   "\n## %s\n\n| flag | environment | default | values | what it does |%s\n"
+                   "| --- | --- | --- | --- | --- |%s\n",
+                   group->title, limits ? " past it |" : "", limits ? " --- |" : "");
+    for (size_t i = 0; i < group->count; i++) {
+        const struct option *option = &group->options[i];
+        const char *unit = unit_text(option->unit), *quote = option->def[0] ? "`" : "";
+        char name[NAME_MAX_SIZE], wanted[64];
+        environment_name(option->name, name);
+        describe_values(option, wanted, sizeof wanted);
+        buf_add_format(out, "| `--%s` | `%s` | %s%s%s%s%s | %s | %s |", option->name, name, quote,
+                       option->def[0] ? option->def : "none", quote, unit[0] ? " " : "", unit,
+                       wanted, option->help);
+        if (limits)
+            buf_add_format(out, " %s |", option->exceeding);
+        buf_add(out, STR("\n"));
+    }
+}
+
 void config_write_markdown(struct buf *out)
 {
     buf_add(out, STR("# Configuration\n\n"
@@ -352,19 +334,6 @@ void config_write_markdown(struct buf *out)
                      "Everything has a default that works. A flag beats the environment, the "
                      "environment beats the\ndefault. An unknown name or a bad value is one line "
                      "on standard error and exit status 2.\n"));
-    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
-        buf_add_format(out,
-                       "\n## %s\n\n| flag | environment | default | values | what it does |\n"
-                       "| --- | --- | --- | --- | --- |\n",
-                       groups[g].title);
-        for (size_t i = 0; i < groups[g].count; i++) {
-            const struct option *option = &groups[g].options[i];
-            char name[NAME_MAX_SIZE], wanted[64];
-            environment_name(option->name, name);
-            describe_values(option, wanted, sizeof wanted);
-            buf_add_format(out, "| `--%s` | `%s` | %s%s%s%s%s | %s | %s |\n", option->name, name,
-                           option->def[0] ? "`" : "", option->def, option->def[0] ? "`" : "none",
-                           option->unit[0] ? " " : "", option->unit, wanted, option->help);
-        }
-    }
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
+        add_markdown_group(out, &groups[g]);
 }

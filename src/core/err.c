@@ -11,9 +11,11 @@ static const struct {
 
 static const struct {
     uint16_t code;
-    const char *name, *text;
-} closes[CLOSE_COUNT] = {[CLOSE_NONE] = {1000, "none", ""},
-#define CLOSE_ROW(name, code, wire, words) [name] = {code, wire, words},
+    const char *name;
+    bool keeps_seat;
+    const char *text;
+} closes[CLOSE_COUNT] = {[CLOSE_NONE] = {1000, "none", false, ""},
+#define CLOSE_ROW(name, ...) [name] = {__VA_ARGS__},
                          CLOSE_TABLE(CLOSE_ROW)
 #undef CLOSE_ROW
 };
@@ -36,6 +38,11 @@ enum close_why err_close(enum err err)
 uint16_t close_code(enum close_why why)
 {
     return closes[why].code;
+}
+
+bool close_keeps_seat(enum close_why why)
+{
+    return closes[why].keeps_seat;
 }
 
 const char *close_name(enum close_why why)

@@ -12,7 +12,10 @@ struct scan {
     const char *at, *end;
     unsigned depth;
     unsigned members;
+    struct json_bounds bounds;
 };
+
+static const struct json_bounds usual = {JSON_DEPTH_MAX, JSON_MEMBERS_MAX};
 
 /* ---- blocks ----
  * Strings are most of what is relayed, so a block of bytes is looked at in one go. A mask has
@@ -217,7 +220,7 @@ static bool scan_array(struct scan *scan)
         return true;
     do {
         enum json_kind kind;
-        if (++scan->members > JSON_MEMBERS_MAX)
+        if (++scan->members > scan->bounds.values_max)
             return false;
         skip_space(scan);
         if (!scan_value(scan, &kind))
@@ -230,7 +233,7 @@ static bool scan_array(struct scan *scan)
 /* One `"name": value`, with the white space around it. */
 static bool scan_member(struct scan *scan, struct json_member *member)
 {
-    if (++scan->members > JSON_MEMBERS_MAX)
+    if (++scan->members > scan->bounds.values_max)
         return false;
     skip_space(scan);
     const char *name = scan->at;
@@ -265,14 +268,14 @@ static bool scan_members(struct scan *scan, json_member_fn *on_member, void *ctx
 
 static bool scan_nested(struct scan *scan, bool object)
 {
-    if (++scan->depth > JSON_DEPTH_MAX)
+    if (++scan->depth > scan->bounds.depth_max)
         return false;
     bool valid = object ? scan_members(scan, NULL, NULL) : scan_array(scan);
     scan->depth--;
     return valid;
 }
 
-/* Recurses at most JSON_DEPTH_MAX deep. */
+/* Recurses at most bounds.depth_max deep. */
 static bool scan_value(struct scan *scan, enum json_kind *kind)
 {
     if (scan->at == scan->end)
@@ -306,10 +309,19 @@ static bool scan_value(struct scan *scan, enum json_kind *kind)
 
 bool json_scan_object(struct str text, json_member_fn *on_member, void *ctx)
 {
+    return json_scan_object_within(text, usual, on_member, ctx);
+}
+
+bool json_scan_object_within(struct str text, struct json_bounds bounds, json_member_fn *on_member,
+                             void *ctx)
+{
     if (text.size == 0)
         return false;
 
-    struct scan scan = {.at = text.text, .end = text.text + text.size, .depth = 1};
+    struct scan scan = {.at = text.text,
+                        .end = text.text + text.size,
+                        .depth = 1,
+                        .bounds = bounds};
 
     skip_space(&scan);
     if (!take(&scan, '{') || !scan_members(&scan, on_member, ctx))
@@ -323,7 +335,7 @@ bool json_scan_value(struct str text)
     if (text.size == 0)
         return false;
 
-    struct scan scan = {.at = text.text, .end = text.text + text.size};
+    struct scan scan = {.at = text.text, .end = text.text + text.size, .bounds = usual};
     enum json_kind kind;
 
     skip_space(&scan);

@@ -31,7 +31,7 @@ static const struct {
 struct envelope {
     struct json_member type;
     struct json_member members[MEMBER_COUNT];
-    uint64_t *others; /* room for JSON_MEMBERS_MAX: hashes of the names that are none of ours */
+    uint64_t *others; /* room for JSON_VALUES_CEILING: hashes of the names that are none of ours */
     size_t other_count;
 };
 
@@ -66,7 +66,7 @@ static bool note_other(struct envelope *envelope, struct str name)
     for (size_t i = 0; i < envelope->other_count; i++)
         if (envelope->others[i] == hash)
             return false;
-    envelope->others[envelope->other_count++] = hash; /* the scan ends at JSON_MEMBERS_MAX */
+    envelope->others[envelope->other_count++] = hash; /* the scan ends at bounds.values_max */
     return true;
 }
 
@@ -120,10 +120,15 @@ static bool is_of_kind(const struct json_member *member, enum member_kind kind)
 
 enum err message_decode(struct message *out, struct str text)
 {
-    uint64_t others[JSON_MEMBERS_MAX];
+    return message_decode_within(out, text, (struct json_bounds){JSON_DEPTH_MAX, JSON_MEMBERS_MAX});
+}
+
+enum err message_decode_within(struct message *out, struct str text, struct json_bounds bounds)
+{
+    uint64_t others[JSON_VALUES_CEILING];
     struct envelope envelope = {.others = others};
 
-    if (!json_scan_object(text, on_member, &envelope))
+    if (!json_scan_object_within(text, bounds, on_member, &envelope))
         return ERR_BAD_MESSAGE;
     enum err err = find_type(&envelope.type, &out->type);
     if (err)

@@ -7,8 +7,9 @@
 #include <utlist.h>
 
 struct room {
-    struct seat *seats; /* owned */
-    size_t seat_count;
+    struct seat *seats, *knocks; /* owned */
+    size_t seat_count, knock_count;
+    bool locked;
     size_t id_size;
     char id[ROOM_ID_SIZE_MAX];
     UT_hash_handle hh;
@@ -28,12 +29,20 @@ struct rooms *rooms_new(const struct limits *limits, struct siphash_key key)
     return rooms;
 }
 
+static void seat_free(struct seat *seat)
+{
+    buf_deinit(&seat->kept);
+    free(seat);
+}
+
 static void room_free(struct rooms *rooms, struct room *room)
 {
     struct seat *seat, *next;
 
     DL_FOREACH_SAFE (room->seats, seat, next)
-        free(seat);
+        seat_free(seat);
+    DL_FOREACH_SAFE (room->knocks, seat, next)
+        seat_free(seat);
     HASH_DEL(rooms->rooms, room);
     free(room);
 }
@@ -79,17 +88,27 @@ static struct room *add(struct rooms *rooms, struct str id)
     return room;
 }
 
-static struct seat *seat_new(const char *peer_id, struct str name_json, conn_id conn)
+static struct seat *seat_new(const struct limits *limits, const char *peer_id, struct str name_json,
+                             conn_id conn)
 {
     struct seat *seat = calloc(1, sizeof *seat + name_json.size);
     if (!seat)
         return NULL;
     seat->conn = conn;
+    buf_init(&seat->kept, limits->backlog_size_max);
     memcpy(seat->peer_id, peer_id, PEER_ID_SIZE);
     if (name_json.size)
         memcpy(seat->name_bytes, name_json.text, name_json.size);
     seat->name_json = (struct str){seat->name_bytes, name_json.size};
     return seat;
+}
+
+static void enter(struct room *room, struct seat *seat)
+{
+    seat->room = room;
+    seat->knocking = false;
+    DL_APPEND(room->seats, seat);
+    room->seat_count++;
 }
 
 enum err rooms_join(struct rooms *rooms, struct str id, const char *peer_id, struct str name_json,
@@ -101,19 +120,60 @@ enum err rooms_join(struct rooms *rooms, struct str id, const char *peer_id, str
     if (!room && rooms_count(rooms) >= rooms->limits->rooms_max)
         return ERR_HUB_FULL;
 
-    struct seat *seat = seat_new(peer_id, name_json, conn);
+    struct seat *seat = seat_new(rooms->limits, peer_id, name_json, conn);
     if (!seat)
         return ERR_NO_MEMORY;
     if (!room)
         room = add(rooms, id);
     if (!room) {
-        free(seat);
+        seat_free(seat);
         return ERR_NO_MEMORY;
     }
-    seat->room = room;
-    DL_APPEND(room->seats, seat);
-    room->seat_count++;
+    enter(room, seat);
     *out = seat;
+    return OK;
+}
+
+enum err rooms_knock(struct rooms *rooms, struct str id, const char *peer_id, struct str name_json,
+                     conn_id conn, struct seat **out)
+{
+    struct room *room = find(rooms, id);
+    uint32_t most = rooms->limits->room_peers_max;
+
+    if (!room || room->seat_count >= most || room->knock_count >= most)
+        return ERR_ROOM_FULL;
+    struct seat *seat = seat_new(rooms->limits, peer_id, name_json, conn);
+    if (!seat)
+        return ERR_NO_MEMORY;
+    seat->room = room;
+    seat->knocking = true;
+    DL_APPEND(room->knocks, seat);
+    room->knock_count++;
+    *out = seat;
+    return OK;
+}
+
+static void take_out(struct seat *seat)
+{
+    struct room *room = seat->room;
+
+    if (seat->knocking) {
+        DL_DELETE(room->knocks, seat);
+        room->knock_count--;
+    } else {
+        DL_DELETE(room->seats, seat);
+        room->seat_count--;
+    }
+}
+
+enum err rooms_admit(struct rooms *rooms, struct seat *knock)
+{
+    struct room *room = knock->room;
+
+    if (room->seat_count >= rooms->limits->room_peers_max)
+        return ERR_ROOM_FULL;
+    take_out(knock);
+    enter(room, knock);
     return OK;
 }
 
@@ -121,10 +181,39 @@ void rooms_leave(struct rooms *rooms, struct seat *seat)
 {
     struct room *room = seat->room;
 
-    DL_DELETE(room->seats, seat);
-    free(seat);
-    if (--room->seat_count == 0)
+    take_out(seat);
+    seat_free(seat);
+    if (room->seat_count == 0 && room->knock_count == 0)
         room_free(rooms, room);
+}
+
+bool rooms_exists(const struct rooms *rooms, struct str id)
+{
+    return find(rooms, id) != NULL;
+}
+
+bool rooms_is_locked(const struct rooms *rooms, struct str id)
+{
+    const struct room *room = find(rooms, id);
+    return room && room->locked;
+}
+
+static struct seat *find_in(struct seat *list, struct str peer_id)
+{
+    struct seat *seat;
+
+    if (peer_id.size != PEER_ID_SIZE)
+        return NULL;
+    DL_FOREACH (list, seat)
+        if (memcmp(seat->peer_id, peer_id.text, PEER_ID_SIZE) == 0)
+            return seat;
+    return NULL;
+}
+
+struct seat *rooms_find_seat(const struct rooms *rooms, struct str id, struct str peer_id)
+{
+    const struct room *room = find(rooms, id);
+    return room ? find_in(room->seats, peer_id) : NULL;
 }
 
 struct seat *room_first_seat(const struct seat *seat)
@@ -132,16 +221,29 @@ struct seat *room_first_seat(const struct seat *seat)
     return seat->room->seats;
 }
 
+struct seat *room_first_knock(const struct seat *seat)
+{
+    return seat->room->knocks;
+}
+
 struct seat *room_find_seat(const struct seat *of, struct str peer_id)
 {
-    struct seat *seat;
+    return find_in(of->room->seats, peer_id);
+}
 
-    if (peer_id.size != PEER_ID_SIZE)
-        return NULL;
-    DL_FOREACH (of->room->seats, seat)
-        if (memcmp(seat->peer_id, peer_id.text, PEER_ID_SIZE) == 0)
-            return seat;
-    return NULL;
+struct seat *room_find_knock(const struct seat *of, struct str peer_id)
+{
+    return find_in(of->room->knocks, peer_id);
+}
+
+bool room_is_locked(const struct seat *seat)
+{
+    return seat->room->locked;
+}
+
+void room_set_locked(const struct seat *seat, bool locked)
+{
+    seat->room->locked = locked;
 }
 
 struct str room_id(const struct seat *seat)

@@ -1,3 +1,4 @@
+#include "aloha/ids.h"
 #include "aloha/listener.h"
 #include "aloha/log.h"
 #include "web_private.h"
@@ -12,6 +13,7 @@ enum {
     RECEIVE_SIZE = 8192,     /* bytes that the library reads from a WebSocket in one go */
     HEADERS_STORE_SIZE = 12 * 1024,
     TICK_MS = 1000,
+    DRAIN_TICK_MS = 100,
     DESCRIPTORS_KEPT_FREE = 16,
 };
 
@@ -114,7 +116,7 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from)
     uint64_t *values = web->options.metrics->values;
     address_key key = address_key_of(from);
 
-    if (web->saying_goodbye || web->connection_count >= web->options.limits->connections_max ||
+    if (web->draining || web->connection_count >= web->options.limits->connections_max ||
         (rlim_t)fd + DESCRIPTORS_KEPT_FREE > web->descriptors_max) {
         values[METRIC_REFUSED_FULL]++;
         close(fd);
@@ -287,9 +289,17 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options)
     list_library_headers(web);
     uint32_t slots = options->limits->connections_max;
     struct effects effects = web_socket_effects(web);
+    struct hub_options hub = {
+        .limits = options->limits,
+        .metrics = options->metrics,
+        .admission = options->admission,
+        .key = options->key,
+        .token_key = options->token_key,
+    };
+    ids_random(&hub.process, sizeof hub.process);
+    hub.process = hub.process >> 16 | 1; /* 48 bits, never 0 */
     web->by_slot = calloc(slots, sizeof(struct connection *));
-    web->hub = hub_new(options->limits, &effects, options->metrics, options->admission,
-                       options->key, uv_now(loop));
+    web->hub = hub_new(&hub, &effects, uv_now(loop));
     start_handles(web);
     if (web->by_slot && web->hub && make_context(web))
         return web;
@@ -305,20 +315,33 @@ size_t web_connection_count(const struct web *web)
     return web->connection_count;
 }
 
-void web_goodbye(struct web *web, void (*on_empty)(void *ctx), void *ctx)
+static void on_drain_tick(uv_timer_t *timer)
+{
+    struct web *web = timer->data;
+    uint64_t end_ms = web->drain_since_ms + web->options.limits->drain_ms + WEB_GOODBYE_MS;
+
+    hub_tick(web->hub, uv_now(web->loop));
+    web_socket_tick(web);
+    if (web->connection_count == 0 || uv_now(web->loop) >= end_ms)
+        uv_timer_start(timer, all_gone, 0, 0);
+}
+
+void web_drain(struct web *web, void (*on_empty)(void *ctx), void *ctx)
 {
     struct connection *connection, *next;
 
-    web->saying_goodbye = true;
+    web->draining = true;
+    web->drain_since_ms = uv_now(web->loop);
     web->on_empty = on_empty;
     web->on_empty_ctx = ctx;
     DL_FOREACH_SAFE (web->connections, connection, next) {
         if (!connection->wsi)
             web_connection_free(connection);
-        else if (!connection->answer) /* what is being sent may end */
+        else if (!connection->is_websocket && !connection->answer) /* what is being sent may end */
             web_socket_close(connection, CLOSE_RESTART);
     }
-    uv_timer_start(&web->tick, all_gone, web->connection_count ? WEB_GOODBYE_MS : 0, 0);
+    hub_drain(web->hub, uv_now(web->loop));
+    uv_timer_start(&web->tick, on_drain_tick, 0, DRAIN_TICK_MS);
 }
 
 void web_stop(struct web *web)

@@ -78,7 +78,8 @@ struct web {
     unsigned handles_open;
     void (*on_empty)(void *ctx);
     void *on_empty_ctx;
-    bool saying_goodbye;
+    bool draining;
+    uint64_t drain_since_ms;
 };
 
 /* web.c */

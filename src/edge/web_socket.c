@@ -5,6 +5,7 @@
 #include "web_private.h"
 
 #include <string.h>
+#include <time.h>
 #include <utlist.h>
 
 enum {
@@ -253,7 +254,9 @@ static void send_close(struct connection *connection)
     const char *text = close_text(connection->closing);
 
     connection->close_sent = true;
-    tell_hub(connection, HUB_END_REMOVED); /* the others need not wait for the handshake */
+    tell_hub(connection, close_keeps_seat(connection->closing)
+                             ? HUB_END_LOST
+                             : HUB_END_REMOVED); /* the others need not wait for the handshake */
     if (!connection->is_websocket || connection->client_closed)
         return;
     flush(connection);
@@ -308,7 +311,7 @@ int web_socket_opened(struct connection *connection)
     if (!connection->id)
         return -1; /* cannot be: the listener's limit is the same */
     web->by_slot[(uint32_t)connection->id] = connection;
-    if (web->saying_goodbye)
+    if (web->draining)
         web_socket_close(connection, CLOSE_RESTART);
     return 0;
 }
@@ -425,6 +428,12 @@ static void effect_make_peer_id(void *ctx, char out[PEER_ID_SIZE + 1])
     ids_make_uuid(out);
 }
 
+static uint64_t effect_wall_s(void *ctx)
+{
+    (void)ctx;
+    return (uint64_t)time(NULL);
+}
+
 struct effects web_socket_effects(struct web *web)
 {
     return (struct effects){
@@ -433,5 +442,6 @@ struct effects web_socket_effects(struct web *web)
         .close = effect_close,
         .ping = effect_ping,
         .make_peer_id = effect_make_peer_id,
+        .wall_s = effect_wall_s,
     };
 }

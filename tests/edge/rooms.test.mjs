@@ -384,20 +384,6 @@ describe('rooms', () => {
     await room.end();
   });
 
-  it('the types of later versions get a polite Error, and close nothing', async () => {
-    const room = await roomOf(server.current, 2);
-    const [a, b] = room;
-    for (const message of [{ type: 'RefreshIceServers' }, { type: 'LockRoom', locked: true }, { type: 'Admit', peerId: b.peerId }, { type: 'Deny', peerId: b.peerId }]) {
-      a.send(message);
-      const answer = await a.receive('Error').catch((error) => assert.fail(`${message.type}: ${error.message}`));
-      assert.match(answer.code, /^[a-z-]+$/);
-      assert.ok(answer.message.length > 0);
-    }
-    await b.hearsNothing();
-    assert.equal(a.closeCode, undefined);
-    await room.end();
-  });
-
   it('ten bad messages are closed 1008, nine are not, and the others hear of it once', async () => {
     const room = await roomOf(server.current, 2);
     const [a, b] = room;

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Participant, assertServes, freshRoom } from '../lib/participant.mjs';
-import { serverOfSuite } from '../lib/server.mjs';
+import { UNLIMITED, serverOfSuite } from '../lib/server.mjs';
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, RawWebSocket, TEXT, closePayload, frameBytes } from '../lib/websocket.mjs';
 
 const MESSAGE_MAX = 65_536;
 
 describe('frames', () => {
-  const server = serverOfSuite({ before, after });
+  const server = serverOfSuite({ before, after }, [...UNLIMITED, '--resume-seconds', '0']); // who is gone is gone at once
 
   /** A raw socket and an ordinary participant in one room. */
   async function rawAndWitness() {

@@ -5,18 +5,20 @@
 #define JOIN                                                                                       \
     "{\"type\":\"JoinRoom\",\"roomId\":\"te\\u0061\",\"name\":\"M\\u0065le\",\"hello\":{\"a\":1}}"
 
-static const struct siphash_key key = {1, 2};
-
 TEST(without_memory_there_is_no_hub_and_with_it_there_is)
 {
     struct limits limits = world_limits();
     struct effects effects = {0};
     struct metrics metrics = {0};
+    struct hub_options options = {.limits = &limits,
+                                  .metrics = &metrics,
+                                  .key = {1, 2},
+                                  .process = WORLD_PROCESS};
     unsigned n = 0;
 
     for (;;) {
         fail_allocation(++n);
-        struct hub *hub = hub_new(&limits, &effects, &metrics, NULL, key, 0);
+        struct hub *hub = hub_new(&options, &effects, 0);
         bool failed = allocation_has_failed();
         fail_allocation(0);
         EXPECT(failed == !hub);
@@ -139,7 +141,7 @@ TEST(a_signal_with_escapes_arrives_whole_or_is_refused)
     } while (failed && !test_has_failed());
 }
 
-/* However little memory there is, a peer that is gone is told to be gone. */
+/* However little memory there is, a peer that is gone is told to be gone, and a seat is held. */
 TEST(leaving_is_told_also_without_memory)
 {
     static const enum {
@@ -159,7 +161,7 @@ TEST(leaving_is_told_also_without_memory)
             if (ways[way] == BY_MESSAGE)
                 world_say(world, b, "{\"type\":\"LeaveRoom\"}");
             else if (ways[way] == BY_CLOSE)
-                hub_closed(world->hub, b, HUB_END_LOST, world->now_ms);
+                hub_closed(world->hub, b, HUB_END_GOODBYE, world->now_ms);
             else
                 hub_receive(world->hub, b, STR("\xff"), world->now_ms);
             failed = allocation_has_failed();

@@ -97,10 +97,10 @@ static const struct {
     [MESSAGE_JOIN_ROOM] = {"{\"type\":\"RoomJoined\",", ""},
     [MESSAGE_SIGNAL] = {"", "{\"type\":\"Signal\","},
     [MESSAGE_LEAVE_ROOM] = {"", "{\"type\":\"UserLeft\","},
-    [MESSAGE_LOCK_ROOM] = {"{\"type\":\"Error\",\"code\":\"unknown-type\",", ""},
-    [MESSAGE_ADMIT] = {"{\"type\":\"Error\",\"code\":\"unknown-type\",", ""},
-    [MESSAGE_DENY] = {"{\"type\":\"Error\",\"code\":\"unknown-type\",", ""},
-    [MESSAGE_REFRESH_ICE_SERVERS] = {"{\"type\":\"Error\",\"code\":\"unknown-type\",", ""},
+    [MESSAGE_LOCK_ROOM] = {"{\"type\":\"RoomLocked\",", "{\"type\":\"RoomLocked\","},
+    [MESSAGE_ADMIT] = {"{\"type\":\"Error\",\"code\":\"unknown-peer\",", ""},
+    [MESSAGE_DENY] = {"{\"type\":\"Error\",\"code\":\"unknown-peer\",", ""},
+    [MESSAGE_REFRESH_ICE_SERVERS] = {"{\"type\":\"IceServers\",", ""},
 };
 
 /* MESSAGE_TYPE_COUNT for a name that clients do not say. */

@@ -64,6 +64,13 @@ static void on_make_peer_id(void *ctx, char out[PEER_ID_SIZE + 1])
     world->next_peer = NULL;
 }
 
+static uint64_t on_wall_s(void *ctx)
+{
+    return ((struct world *)ctx)->wall_s;
+}
+
+static const struct token_key world_key = {"a key that all worlds have alike"};
+
 struct limits world_limits(void)
 {
     static char name[] = "aloha";
@@ -84,6 +91,11 @@ struct world *world_new(void)
 
 struct world *world_new_limited(struct limits limits)
 {
+    return world_new_process(limits, WORLD_PROCESS);
+}
+
+struct world *world_new_process(struct limits limits, uint64_t process)
+{
     static const struct siphash_key key = {1, 2};
     static const uint8_t address[4] = {192, 0, 2, 1};
     struct world *world = malloc(sizeof *world);
@@ -99,9 +111,18 @@ struct world *world_new_limited(struct limits limits)
     world->record_count = 0;
     world->bytes_used = 0;
     world->admission = admission_new(&world->limits, key);
-    struct effects effects = {world, on_send, on_close, on_ping, on_make_peer_id};
-    world->hub =
-        hub_new(&world->limits, &effects, &world->metrics, world->admission, key, world->now_ms);
+    world->process = process;
+    world->wall_s = WORLD_WALL_S;
+    struct effects effects = {world, on_send, on_close, on_ping, on_make_peer_id, on_wall_s};
+    struct hub_options options = {
+        .limits = &world->limits,
+        .metrics = &world->metrics,
+        .admission = world->admission,
+        .key = key,
+        .token_key = world_key,
+        .process = process,
+    };
+    world->hub = hub_new(&options, &effects, world->now_ms);
     if (!world->admission || !world->hub)
         abort();
     return world;
@@ -182,13 +203,38 @@ const char *peer_id(unsigned n)
     return fmt("00000000-0000-4000-8000-%012x", n);
 }
 
+const char *resume_token(const char *room, unsigned peer, uint64_t process)
+{
+    char text[TOKEN_SIZE + 1];
+    struct token token = {.process = process, .issued_s = WORLD_WALL_S};
+
+    memcpy(token.peer_id, peer_id(peer), sizeof token.peer_id);
+    if (!token_write(text, &world_key, str_of(room), &token))
+        abort();
+    return fmt("%s", text);
+}
+
+const char *room_rejoined(const char *room, unsigned peer, const char *others, bool resumed,
+                          bool locked, uint64_t process)
+{
+    char json[1024];
+    struct buf out;
+    struct limits limits = world_limits();
+
+    buf_init(&out, sizeof json);
+    limits_write_json(&limits, &out);
+    snprintf(json, sizeof json, "%.*s", (int)out.size, out.data);
+    buf_deinit(&out);
+    return fmt("{\"type\":\"RoomJoined\",\"roomId\":\"%s\",\"peerId\":\"%s\","
+               "\"resumeToken\":\"%s\",\"resumed\":%s,\"participants\":[%s],"
+               "\"iceServers\":[],\"locked\":%s,\"limits\":%s}",
+               room, peer_id(peer), resume_token(room, peer, process), resumed ? "true" : "false",
+               others, locked ? "true" : "false", json);
+}
+
 const char *room_joined(const char *room, unsigned peer, const char *others)
 {
-    return fmt("{\"type\":\"RoomJoined\",\"roomId\":\"%s\",\"peerId\":\"%s\",\"resumed\":false,"
-               "\"participants\":[%s],\"iceServers\":[],\"locked\":false,"
-               "\"limits\":{\"maxMessageBytes\":65536,\"maxParticipants\":12,"
-               "\"heartbeatSeconds\":20,\"resumeSeconds\":0}}",
-               room, peer_id(peer), others);
+    return room_rejoined(room, peer, others, false, false, WORLD_PROCESS);
 }
 
 const char *participant(unsigned peer)

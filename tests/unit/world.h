@@ -13,6 +13,7 @@
 #include "harness.h"
 
 enum { WORLD_RECORDS_MAX = 8192, WORLD_BYTES_MAX = 4 * 1024 * 1024, WORLD_CONNECTIONS_MAX = 64 };
+enum { WORLD_PROCESS = 7, WORLD_WALL_S = 1000000000 };
 
 struct record {
     enum { RECORD_SENT, RECORD_CLOSED, RECORD_PINGED } kind;
@@ -29,8 +30,10 @@ struct world {
     struct metrics metrics;
     struct admission *admission;
     struct hub *hub;
-    uint64_t now_ms;       /* given to the hub with every event */
-    address_key from;      /* of the next connection */
+    uint64_t now_ms;  /* given to the hub with every event */
+    address_key from; /* of the next connection */
+    uint64_t process; /* the number of this one; another: WORLD_PROCESS + 1 and so on */
+    uint64_t wall_s;
     const char *next_peer; /* the next peer's id; NULL: peer_id(peers_made + 1) */
     unsigned peers_made;
     struct record records[WORLD_RECORDS_MAX];
@@ -44,6 +47,8 @@ struct limits world_limits(void);
 
 struct world *world_new(void); /* aborts when there is no memory, as all here */
 struct world *world_new_limited(struct limits limits);
+/* One whose tokens name that process; worlds of different ones share a key. */
+struct world *world_new_process(struct limits limits, uint64_t process);
 void world_free(struct world *world);
 
 /* Opens a connection, past the limit of how fast one address may. */
@@ -67,6 +72,11 @@ const char *peer_id(unsigned n);
 
 /* others: what stands between the brackets of "participants". */
 const char *room_joined(const char *room, unsigned peer, const char *others);
+/* The same for who has come back, and in a room that may be locked. process: whose token it carries. */
+const char *room_rejoined(const char *room, unsigned peer, const char *others, bool resumed,
+                          bool locked, uint64_t process);
+/* The token that such a process gives out at WORLD_WALL_S. */
+const char *resume_token(const char *room, unsigned peer, uint64_t process);
 const char *participant(unsigned peer); /* one without a name */
 const char *user_joined(unsigned peer);
 const char *user_left(unsigned peer, const char *reason);

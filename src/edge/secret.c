@@ -1,0 +1,184 @@
+#include "aloha/secret.h"
+
+#include "aloha/ids.h"
+#include "aloha/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE_MAX = 4096, SECRET_SIZE_MAX = 4096, HEX_SIZE = 2 * TOKEN_KEY_SIZE };
+
+/* What is said of a file that cannot be used. */
+struct complaint {
+    char *text;
+    size_t size;
+};
+
+static bool fail(struct complaint complaint, const char *path, const char *what)
+{
+    snprintf(complaint.text, complaint.size, "%.200s: %s", path, what);
+    return false;
+}
+
+/* The file's bytes; -1 with errno. */
+static ssize_t read_whole(int fd, char *out, size_t capacity)
+{
+    size_t used = 0;
+
+    for (;;) {
+        ssize_t got = read(fd, out + used, capacity - used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        used += (size_t)got;
+        if (got == 0 || used == capacity)
+            return (ssize_t)used;
+    }
+}
+
+/* Any text will do for a key, for its digest has the right size. The line feed that editors and shells
+ * put behind it does not count. */
+static bool digest(struct token_key *out, const char *text, size_t size)
+{
+    while (size && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+        size--;
+    return size >= SECRET_SIZE_MIN &&
+           EVP_Digest(text, size, out->bytes, NULL, EVP_sha256(), NULL) == 1;
+}
+
+static bool read_secret(struct token_key *out, int fd, const char *path, struct complaint complaint)
+{
+    char text[SECRET_SIZE_MAX];
+    struct stat info;
+
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        return fail(complaint, path, "is not a file");
+    if (info.st_mode & (S_IRWXG | S_IRWXO))
+        return fail(complaint, path, "can be read by others; chmod 600 it");
+    ssize_t size = read_whole(fd, text, sizeof text);
+    if (size < 0)
+        return fail(complaint, path, strerror(errno));
+    bool long_enough = digest(out, text, (size_t)size);
+    OPENSSL_cleanse(text, sizeof text);
+    return long_enough || fail(complaint, path, "holds less than 32 bytes");
+}
+
+static bool load(struct token_key *out, const char *path, struct complaint complaint)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fail(complaint, path, strerror(errno));
+    bool done = read_secret(out, fd, path, complaint);
+    close(fd);
+    return done;
+}
+
+/* Makes each directory of the path that is not there. */
+static bool make_directories(const char *path)
+{
+    char part[PATH_SIZE_MAX];
+    size_t size = strlen(path);
+
+    if (size == 0 || size >= sizeof part)
+        return false;
+    memcpy(part, path, size + 1);
+    for (char *at = part + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return false;
+        *at = '/';
+    }
+    return mkdir(part, 0700) == 0 || errno == EEXIST;
+}
+
+static bool write_fresh(int fd)
+{
+    uint8_t bytes[TOKEN_KEY_SIZE];
+    char text[HEX_SIZE + 2];
+
+    ids_random(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    text[HEX_SIZE] = '\n';
+    bool done = write(fd, text, HEX_SIZE + 1) == HEX_SIZE + 1 && fsync(fd) == 0;
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    OPENSSL_cleanse(text, sizeof text);
+    return done;
+}
+
+/* Makes the file at `path`, whole or not at all, unless there is one: of two servers that start at the
+ * same moment the first one's counts. */
+static bool make(const char *path)
+{
+    char draft[PATH_SIZE_MAX];
+
+    if ((size_t)snprintf(draft, sizeof draft, "%s.XXXXXX", path) >= sizeof draft)
+        return false;
+    int fd = mkostemp(draft, O_CLOEXEC); /* mode 0600 */
+    if (fd < 0)
+        return false;
+    bool done = write_fresh(fd) && (link(draft, path) == 0 || errno == EEXIST);
+    int error = errno;
+    close(fd);
+    unlink(draft);
+    errno = error;
+    return done;
+}
+
+static bool load_from(struct token_key *out, const char *dir, struct complaint complaint)
+{
+    char path[PATH_SIZE_MAX];
+
+    if (!make_directories(dir))
+        return fail(complaint, dir, strerror(errno));
+    if ((size_t)snprintf(path, sizeof path, "%s/secret", dir) >= sizeof path)
+        return fail(complaint, dir, "is too long a name");
+    if (access(path, F_OK) != 0 && !make(path))
+        return fail(complaint, path, strerror(errno));
+    return load(out, path, complaint);
+}
+
+/* Where the state belongs (systemd.exec(5), XDG Base Directory Specification 0.8). */
+static bool find_state_dir(char out[PATH_SIZE_MAX])
+{
+    const char *systemd = getenv("STATE_DIRECTORY");
+    const char *xdg = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    int size = 0;
+
+    if (systemd && systemd[0])
+        size = snprintf(out, PATH_SIZE_MAX, "%.*s", (int)strcspn(systemd, ":"), systemd);
+    else if (xdg && xdg[0] == '/')
+        size = snprintf(out, PATH_SIZE_MAX, "%s/aloha", xdg);
+    else if (home && home[0] == '/')
+        size = snprintf(out, PATH_SIZE_MAX, "%s/.local/state/aloha", home);
+    return size > 0 && size < PATH_SIZE_MAX;
+}
+
+bool secret_load(struct token_key *out, const char *secret_file, const char *state_dir,
+                 char *problem, size_t problem_size)
+{
+    char dir[PATH_SIZE_MAX];
+    struct complaint complaint = {problem, problem_size};
+
+    if (secret_file[0])
+        return load(out, secret_file, complaint);
+    if (state_dir[0])
+        return load_from(out, state_dir, complaint);
+    fail(complaint, "state", "no home directory");
+    if (find_state_dir(dir) && load_from(out, dir, complaint))
+        return true;
+    log_warning("state_not_kept", log_text("reason", problem));
+    ids_random(out, sizeof *out);
+    return true;
+}
