@@ -81,14 +81,16 @@ static bool load(struct token_key *out, const char *path, struct complaint compl
     return done;
 }
 
-/* Makes each directory of the path that is not there. */
+/* Makes each directory of the path that is not there; false with errno. */
 static bool make_directories(const char *path)
 {
     char part[PATH_SIZE_MAX];
     size_t size = strlen(path);
 
-    if (size == 0 || size >= sizeof part)
+    if (size >= sizeof part) {
+        errno = ENAMETOOLONG;
         return false;
+    }
     memcpy(part, path, size + 1);
     for (char *at = part + 1; *at; at++) {
         if (*at != '/')
@@ -122,8 +124,10 @@ static bool make(const char *path)
 {
     char draft[PATH_SIZE_MAX];
 
-    if ((size_t)snprintf(draft, sizeof draft, "%s.XXXXXX", path) >= sizeof draft)
+    if ((size_t)snprintf(draft, sizeof draft, "%s.XXXXXX", path) >= sizeof draft) {
+        errno = ENAMETOOLONG;
         return false;
+    }
     int fd = mkostemp(draft, O_CLOEXEC); /* mode 0600 */
     if (fd < 0)
         return false;
