@@ -57,6 +57,7 @@ static const struct {
     {"configuration", config_write_markdown, "docs/configuration.md"},
     {"errors", write_errors, "docs/protocol.md"},
     {"closes", write_closes, "docs/protocol.md"},
+    {"limits", limits_write_markdown, "docs/protocol.md"},
     {"metrics", write_metrics, "docs/operations.md"},
 };
 

@@ -40,8 +40,8 @@ unsigned dice_below(struct dice *dice, unsigned end); /* 0 to end - 1 */
  *   returns   text NULL when it cannot be read; the running test has then failed. */
 struct str source_file_read(const char *path);
 
-/* From now on the n-th allocation (1 is the next) made by our code or by jansson fails, once. 0:
- * none. */
+/* From now on the n-th allocation (1 is the next) made by our code, by jansson or by OpenSSL fails, once.
+ * 0: none. */
 void fail_allocation(unsigned n);
 /* True when an allocation has failed since fail_allocation(). */
 bool allocation_has_failed(void);

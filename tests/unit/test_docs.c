@@ -30,6 +30,21 @@ TEST(each_part_that_is_generated_stands_word_for_word_in_its_page)
     }
 }
 
+TEST(between_its_marks_the_protocol_page_has_the_limits_and_nothing_else)
+{
+    struct buf wanted;
+
+    buf_init(&wanted, 65536);
+    buf_add(&wanted, STR("<!-- limits -->\n"));
+    limits_write_markdown(&wanted);
+    buf_add(&wanted, STR("<!-- /limits -->\n"));
+    struct str page = source_file_read("docs/protocol.md");
+    EXPECT_THAT(memmem(page.text, page.size, wanted.data, wanted.size),
+                "docs/protocol.md is not up to date: write_docs limits");
+    free((char *)(uintptr_t)page.text);
+    buf_deinit(&wanted);
+}
+
 TEST(the_protocol_page_knows_every_message_and_every_member)
 {
     struct str page = source_file_read("docs/protocol.md");

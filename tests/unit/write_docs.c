@@ -14,7 +14,7 @@ int main(int argc, char *argv[])
         if (strcmp(argv[1], documents[i].name) == 0)
             documents[i].write(&text);
     if (text.size == 0) {
-        fprintf(stderr, "usage: write_docs configuration|errors|closes|metrics\n");
+        fprintf(stderr, "usage: write_docs configuration|errors|closes|limits|metrics\n");
         return 2;
     }
     fwrite(text.data, 1, text.size, stdout);
