@@ -111,3 +111,29 @@ uint32_t utf8_take(struct str *text)
     text->size -= size;
     return scalar;
 }
+
+/* True when these bytes, of which the first is not a continuation, lack only the end of a sequence. */
+static bool lacks_its_end(const unsigned char *at, size_t size)
+{
+    size_t whole = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    char lowest[4], highest[4]; /* what could follow: one of the two fits, if anything does */
+
+    if (size >= whole)
+        return false;
+    memset(lowest, 0x80, sizeof lowest);
+    memset(highest, 0xbf, sizeof highest);
+    memcpy(lowest, at, size);
+    memcpy(highest, at, size);
+    return utf8_is_valid((struct str){lowest, whole}) ||
+           utf8_is_valid((struct str){highest, whole});
+}
+
+size_t utf8_cut_size(struct str text)
+{
+    for (size_t size = 1; size <= 3 && size <= text.size; size++) {
+        const unsigned char *at = (const unsigned char *)text.text + (text.size - size);
+        if ((*at & 0xc0) != 0x80)
+            return *at >= 0xc0 && lacks_its_end(at, size) ? size : 0;
+    }
+    return 0;
+}

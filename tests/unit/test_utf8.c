@@ -138,3 +138,38 @@ TEST(take_goes_through_a_text_scalar_by_scalar)
         EXPECT_UINT(scalars[i], utf8_take(&text));
     EXPECT_UINT(0, text.size);
 }
+
+TEST(the_beginning_of_a_sequence_at_the_end_is_told_from_what_cannot_be_one)
+{
+    static const struct {
+        struct str text;
+        size_t cut;
+    } rows[] = {
+        {ROW_STR(""), 0},
+        {ROW_STR("a"), 0},
+        {ROW_STR("\xc3\xa4"), 0},
+        {ROW_STR("a\xc3"), 1},
+        {ROW_STR("\xe2"), 1},
+        {ROW_STR("a\xe2\x82"), 2},
+        {ROW_STR("\xe2\x82\xac"), 0},
+        {ROW_STR("\xf0\x9f\x8c"), 3},
+        {ROW_STR("\xf0\x9f\x8c\xba"), 0},
+        {ROW_STR("\xed\x9f"), 2},
+        {ROW_STR("\xed\xa0"), 0}, /* a surrogate */
+        {ROW_STR("\xe0\x9f"), 0}, /* overlong */
+        {ROW_STR("\xe0\xa0"), 2},
+        {ROW_STR("\xf0\x8f"), 0}, /* overlong */
+        {ROW_STR("\xf4\x8f\xbf"), 3},
+        {ROW_STR("\xf4\x90"), 0}, /* above U+10FFFF */
+        {ROW_STR("\xc0"), 0},
+        {ROW_STR("\xc1"), 0},
+        {ROW_STR("\xf5"), 0},
+        {ROW_STR("\xff"), 0},
+        {ROW_STR("\x80\x80\x80\x80"), 0},
+        {ROW_STR("\xc3\xc3"), 1}, /* what stands before is not looked at */
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        EXPECT_THAT(utf8_cut_size(rows[i].text) == rows[i].cut, "row %zu", i);
+    EXPECT_UINT(0, utf8_cut_size((struct str){NULL, 0}));
+}
