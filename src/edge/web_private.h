@@ -2,6 +2,7 @@
 #ifndef ALOHA_WEB_PRIVATE_H
 #define ALOHA_WEB_PRIVATE_H
 
+#include "aloha/reassembly.h"
 #include "aloha/web.h"
 
 #include <libwebsockets.h>
@@ -33,10 +34,7 @@ struct connection {
     /* WebSocket */
     bool is_websocket;
     conn_id id;             /* 0: the hub does not know it, not yet or no longer */
-    struct buf in;          /* fragments of the message that is coming in */
-    bool in_message;        /* a message has begun and not ended, be it empty so far */
-    unsigned in_parts;      /* how many parts of it have come */
-    uint64_t in_since_tick; /* when its first part came */
+    struct reassembly in;   /* the message that is coming in */
     struct buf out;         /* frames not yet given to the library */
     size_t out_in_library;  /* bytes that it still holds for a full socket */
     bool dirty;             /* listed in web->dirty */

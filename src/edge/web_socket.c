@@ -13,9 +13,6 @@ enum {
     OPCODE_TEXT = 0x1,
     OPCODE_PING = 0x9,
     FIN = 0x80,
-    EMPTY_PARTS_MAX =
-        1024,             /* of one message, about: who sends empty ones for ever is not talking */
-    MESSAGE_SECONDS = 10, /* from the first part of a message to its last */
     SPARE_CAPACITY_MAX = 16 * 1024, /* larger queues give their memory back */
     CLOSE_WAIT_MS = 1000,           /* for the client's close frame after ours */
 };
@@ -304,7 +301,7 @@ int web_socket_opened(struct connection *connection)
 {
     struct web *web = connection->web;
 
-    buf_init(&connection->in, web->options.limits->message_size_max);
+    reassembly_init(&connection->in, web->options.limits->message_size_max);
     buf_init(&connection->out, web->options.limits->queue_size_max + FRAME_HEAD_SIZE_MAX);
     connection->is_websocket = true;
     connection->id = hub_open(web->hub, connection->from, now_ms(web));
@@ -316,48 +313,33 @@ int web_socket_opened(struct connection *connection)
     return 0;
 }
 
-static void deliver(struct connection *connection, struct str text)
-{
-    connection->in_message = false;
-    hub_receive(connection->web->hub, connection->id, text, now_ms(connection->web));
-    buf_deinit(&connection->in);
-}
-
 int web_socket_received(struct connection *connection, const char *data, size_t size)
 {
     struct web *web = connection->web;
     struct lws *wsi = connection->wsi;
-    size_t to_come = lws_remaining_packet_payload(wsi);
+    struct reassembly_part part = {
+        .bytes = {data, size},
+        .to_come = lws_remaining_packet_payload(wsi),
+        .is_final = lws_is_final_fragment(wsi),
+        .is_binary = lws_frame_is_binary(wsi),
+    };
 
     /* After a close frame, theirs or ours, nothing counts (F16: this library still delivers). */
     if (!connection->id || connection->closing || connection->client_closed)
         return 0;
-    if (lws_frame_is_binary(wsi)) {
-        web_socket_close(connection, CLOSE_UNSUPPORTED);
-        return 0;
-    }
-    if (connection->in.size + size + to_come > web->options.limits->message_size_max) {
-        web_socket_close(connection, CLOSE_TOO_BIG);
-        return 0;
-    }
-    bool last = to_come == 0 && lws_is_final_fragment(wsi);
-    if (last && !connection->in_message) {
-        deliver(connection, (struct str){data, size});
-        return 0;
-    }
-    if (!connection->in_message) {
-        connection->in_message = true;
-        connection->in_parts = 0;
-        connection->in_since_tick = web->ticks;
-    }
-    if (++connection->in_parts > EMPTY_PARTS_MAX + connection->in.size + size)
-        web_socket_close(connection, CLOSE_POLICY);
-    else if (!buf_add(&connection->in, (struct str){data, size}))
-        web_socket_close(connection, CLOSE_OUR_FAULT);
-    else if (last)
-        deliver(connection, buf_str(&connection->in));
-    else
+    struct reassembled got = reassembly_add(&connection->in, &part, web->ticks);
+    switch (got.verdict) {
+    case REASSEMBLY_MORE:
         hub_heard(web->hub, connection->id, now_ms(web));
+        break;
+    case REASSEMBLY_WHOLE:
+        hub_receive(web->hub, connection->id, got.message, now_ms(web));
+        reassembly_done(&connection->in);
+        break;
+    case REASSEMBLY_CLOSE:
+        web_socket_close(connection, got.why);
+        break;
+    }
     return 0;
 }
 
@@ -382,14 +364,14 @@ void web_socket_deinit(struct connection *connection)
     connection->web->queued_size -= connection->out_in_library;
     connection->out_in_library = 0;
     discard_queue(connection);
-    buf_deinit(&connection->in);
+    reassembly_deinit(&connection->in);
 }
 
 void web_socket_tick(struct web *web)
 {
     for (struct connection *connection = web->connections; connection;
          connection = connection->next)
-        if (connection->in_message && web->ticks - connection->in_since_tick > MESSAGE_SECONDS)
+        if (reassembly_is_late(&connection->in, web->ticks))
             web_socket_close(connection, CLOSE_POLICY);
     web_socket_reap(web);
 }
