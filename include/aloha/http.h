@@ -6,9 +6,13 @@
 
 #include "aloha/asset.h"
 #include "aloha/buf.h"
+#include "aloha/hosts.h"
 #include "aloha/http_head.h"
 
-enum { HTTP_ANSWER_HEADERS_MAX = 8 };
+enum {
+    HTTP_ANSWER_HEADERS_MAX = 8,
+    HTTP_ANSWER_HEAD_SIZE_MAX = 4096, /* with the longest list of hosts */
+};
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_OTHER_METHOD };
 
@@ -39,7 +43,10 @@ struct http_request {
 /* What belongs to this server rather than to the request. */
 struct http_policy {
     const struct site *site;
-    bool allow_no_origin; /* a WebSocket without an Origin header: tools and native clients */
+    bool allow_no_origin;      /* a WebSocket without an Origin header: tools and native clients */
+    const struct hosts *hosts; /* any other Host is 421; NULL or empty: every Host is served */
+    const struct hosts
+        *origins; /* may open WebSockets beside the page's own; NULL or empty: none */
 };
 
 enum http_action {
@@ -75,20 +82,22 @@ struct http_header {
 struct http_answer {
     struct http_header headers[HTTP_ANSWER_HEADERS_MAX];
     size_t header_count;
-    struct str body; /* points into the site, or into `page` */
-    struct buf page; /* a rendered view, and the header values that are made here */
+    const struct hosts *hosts; /* the policy's */
+    struct str body;           /* points into the site, or into `page` */
+    struct buf page;           /* a rendered view, and the header values that are made here */
     char text[192];
 };
 
 /* Writes the answer to a decision (any but HTTP_WEBSOCKET).
+ *   policy      what it points to is borrowed until http_answer_deinit().
  *   fresh_room  a new room's id, used by HTTP_NEW_ROOM.
  *   returns     false when there was no memory; out is then empty. http_answer_deinit() either way.
  */
 MUST_USE bool http_answer_init(struct http_answer *out, const struct http_decision *decision,
-                               const struct site *site, const char *fresh_room);
+                               const struct http_policy *policy, const char *fresh_room);
 void http_answer_deinit(struct http_answer *answer);
 
-/* Writes status line, all headers and the empty line (RFC 9112 section 4).
+/* Writes status line, all headers and the empty line (RFC 9112 section 4): HTTP_ANSWER_HEAD_SIZE_MAX bytes at most.
  *   date   an HTTP-date (RFC 9110 section 5.6.7).
  *   close  whether the connection ends with this answer. */
 void http_answer_write_head(struct buf *out, const struct http_decision *decision,

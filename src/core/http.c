@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The headers that every answer carries, redirects and errors too. */
+/* The headers that every answer carries, redirects and errors too; and Content-Security-Policy, of which
+ * connect-src may go on. */
 /* clang-format off */
+static const char policy_begin[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "media-src 'self' blob:; connect-src 'self'";
+static const char policy_end[] =
+    "; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 static const struct http_header security_headers[] = {
-    {"content-security-policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-     "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "
-     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
     {"permissions-policy",
      "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), autoplay=(self), "
      "picture-in-picture=(self), screen-wake-lock=(self), speaker-selection=(self), geolocation=(), "
@@ -42,6 +45,8 @@ static const struct words {
      "There is no such page. Perhaps the link was cut short on its way."},
     {405, "Method Not Allowed", "Only reading", "This server only answers to GET and HEAD."},
     {414, "URI Too Long", "That address is too long", "No room here has a name that long."},
+    {421, "Misdirected Request", "Not the name of this server",
+     "This server answers to another name. Please check the address."},
     {426, "Upgrade Required", "A WebSocket lives here",
      "This address speaks WebSocket version 13, not pages."},
     {431, "Request Header Fields Too Large", "Too much to read",
@@ -61,37 +66,6 @@ static const struct words *words_of(unsigned status)
 }
 
 /* ---- the decision ---- */
-
-/* A Host of the form that RFC 9110 section 7.2 asks for: a name, an IPv4 address or a bracketed
- * IPv6 address, and perhaps a port. */
-static bool host_is_well_formed(struct str host)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-    size_t at = 0;
-    uint64_t port;
-
-    if (host.size == 0 || host.size > 255 + 6)
-        return false;
-    if (host.text[0] == '[') {
-        const char *end = memchr(host.text, ']', host.size);
-        if (!end || end == host.text + 1)
-            return false;
-        for (at = 1; host.text + at < end; at++)
-            if (!strchr("0123456789abcdefABCDEF:.", host.text[at]) || !host.text[at])
-                return false;
-        at++;
-    } else {
-        while (at < host.size && host.text[at] && strchr(allowed, host.text[at]))
-            at++;
-        if (at == 0)
-            return false;
-    }
-    if (at == host.size)
-        return true;
-    return host.text[at] == ':' &&
-           str_to_uint((struct str){host.text + at + 1, host.size - at - 1}, 65535, &port);
-}
 
 /* 0, or the status for a request that could be read in more than one way: those are where a proxy
  * and a server come to different ends (RFC 9112 section 6.3 and 11.2). */
@@ -118,7 +92,13 @@ static unsigned check_framing(const struct http_request *request)
     return length ? 400 : 0; /* a body that nobody will read */
 }
 
-/* The page's own origin only: scheme "://" and, byte for byte, the Host (RFC 6454 section 7). */
+/* Without a list every Host is ours, so that a LAN address works untouched. */
+static bool host_is_ours(const struct http_policy *policy, struct str host)
+{
+    return !policy->hosts || policy->hosts->count == 0 || hosts_have(policy->hosts, host);
+}
+
+/* A configured origin, or the page's own: scheme "://" and, byte for byte, the Host (RFC 6454 section 7). */
 static bool origin_is_ours(const struct http_policy *policy, const struct http_request *request)
 {
     struct str origin = request->origin;
@@ -127,6 +107,8 @@ static bool origin_is_ours(const struct http_policy *policy, const struct http_r
         return policy->allow_no_origin;
     if (request->origin_count != 1)
         return false;
+    if (policy->origins && origins_have(policy->origins, origin))
+        return true;
     if (str_starts_with(origin, STR("http://")))
         origin = (struct str){origin.text + 7, origin.size - 7};
     else if (str_starts_with(origin, STR("https://")))
@@ -258,6 +240,8 @@ void http_decide(struct http_decision *out, const struct http_policy *policy,
         .head_only = request->method == HTTP_HEAD,
         .status = check_framing(request),
     };
+    if (!out->status && !host_is_ours(policy, request->host))
+        out->status = 421; /* RFC 9110 section 15.5.20 */
     if (out->status) {
         out->close = true;
         return;
@@ -339,11 +323,12 @@ static void pack_page(struct http_answer *out, enum encoding encoding)
 }
 
 bool http_answer_init(struct http_answer *out, const struct http_decision *decision,
-                      const struct site *site, const char *fresh_room)
+                      const struct http_policy *policy, const char *fresh_room)
 {
+    const struct site *site = policy->site;
     char assets[128];
 
-    *out = (struct http_answer){0};
+    *out = (struct http_answer){.hosts = policy->hosts};
     buf_init(&out->page, PAGE_SIZE_MAX);
     if (decision->asset) {
         asset_headers(out, decision, site);
@@ -379,6 +364,16 @@ static void write_header(struct buf *out, const char *name, const char *value)
     buf_add_format(out, "%s: %s\r\n", name, value);
 }
 
+static void write_security_headers(struct buf *out, const struct hosts *hosts)
+{
+    buf_add_format(out, "content-security-policy: %s", policy_begin);
+    if (hosts)
+        hosts_write_sources(hosts, out);
+    buf_add_format(out, "%s\r\n", policy_end);
+    for (size_t i = 0; i < ARRAY_SIZE(security_headers); i++)
+        write_header(out, security_headers[i].name, security_headers[i].value);
+}
+
 void http_answer_write_head(struct buf *out, const struct http_decision *decision,
                             const struct http_answer *answer, const char *date, bool close)
 {
@@ -386,8 +381,7 @@ void http_answer_write_head(struct buf *out, const struct http_decision *decisio
     write_header(out, "date", date);
     for (size_t i = 0; i < answer->header_count; i++)
         write_header(out, answer->headers[i].name, answer->headers[i].value);
-    for (size_t i = 0; i < ARRAY_SIZE(security_headers); i++)
-        write_header(out, security_headers[i].name, security_headers[i].value);
+    write_security_headers(out, answer->hosts);
     if (close)
         write_header(out, "connection", decision->status == 426 ? "close, upgrade" : "close");
     if (decision->status != 304)

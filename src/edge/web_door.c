@@ -108,7 +108,7 @@ static void refuse(struct connection *connection, unsigned status)
 
     buf_init(&out, sizeof bytes);
     web_http_count(connection->web->options.metrics, status);
-    if (http_answer_init(&answer, &decision, connection->web->options.policy.site, NULL))
+    if (http_answer_init(&answer, &decision, &connection->web->options.policy, NULL))
         web_http_compose(&out, &decision, &answer, answer.body.size, true);
     bool head_only = recv(fd, bytes, sizeof bytes, 0) >= 5 &&
                      str_starts_with((struct str){bytes, 5}, STR("HEAD "));

@@ -11,7 +11,6 @@
 enum {
     BODY_CHUNK_SIZE = 16 * 1024,   /* bytes of a body in one turn of the loop */
     REQUESTS_PER_CONNECTION = 100, /* SECURITY R4 */
-    ANSWER_HEAD_SIZE_MAX = 4096,
 };
 
 /* ---- the request, as the library has read it ---- */
@@ -161,7 +160,7 @@ void web_http_count(struct metrics *metrics, unsigned status)
 
 /* Carries a decision out: the head and the beginning of the body leave in one write. */
 static int answer(struct connection *connection, const struct http_decision *decision,
-                  const struct site *site)
+                  const struct http_policy *policy)
 {
     char fresh_room[PEER_ID_SIZE + 1] = "";
     struct buf first;
@@ -174,12 +173,12 @@ static int answer(struct connection *connection, const struct http_decision *dec
     if (decision->action == HTTP_NEW_ROOM)
         ids_make_uuid(fresh_room);
     web_http_count(connection->web->options.metrics, decision->status);
-    if (!http_answer_init(connection->answer, decision, site, fresh_room))
+    if (!http_answer_init(connection->answer, decision, policy, fresh_room))
         return -1;
 
     size_t body_size = decision->head_only ? 0 : connection->answer->body.size;
     size_t now_size = body_size < BODY_CHUNK_SIZE ? body_size : BODY_CHUNK_SIZE;
-    buf_init(&first, BODY_CHUNK_SIZE + ANSWER_HEAD_SIZE_MAX);
+    buf_init(&first, BODY_CHUNK_SIZE + HTTP_ANSWER_HEAD_SIZE_MAX);
     web_http_compose(&first, decision, connection->answer, now_size,
                      connection->close_after_answer);
     connection->answer->body.size = body_size;
@@ -223,7 +222,7 @@ int web_http_request(struct connection *connection)
     read_request(&request, connection->wsi, &texts);
     http_decide(&decision, &policy, &request);
     log_debug("http_answered", log_uint("status", decision.status));
-    return answer(connection, &decision, policy.site);
+    return answer(connection, &decision, &policy);
 }
 
 int web_http_writeable(struct connection *connection)
@@ -268,6 +267,6 @@ int web_http_upgrade(struct connection *connection)
     if (decision.action == HTTP_WEBSOCKET)
         return 0;
     decision.close = true;
-    (void)answer(connection, &decision, policy.site);
+    (void)answer(connection, &decision, &policy);
     return -1;
 }

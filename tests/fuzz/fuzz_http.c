@@ -1,10 +1,11 @@
 /* http_decide() and http_answer_init() over requests that are written as on the wire: a request
- * line, then headers. Three more lines set what a request cannot: "!target-size", "!headers-size"
- * and "!site" with any of the words developing, native-clients-refused.
+ * line, then headers. Five more lines set what a request cannot: "!target-size", "!headers-size",
+ * "!site" with any of the words developing, native-clients-refused, "!hosts" and "!origins" with lists.
  *
  * 101 comes exactly when all of SECURITY R15 and R16 hold, worked out anew here; a status is one of
  * the known ones and has its headers; header values have no control characters; a room's name
- * reaches the page escaped only; and what is shown depends on the Host in nothing. */
+ * reaches the page escaped only; and what is shown depends on the Host in
+ * nothing but that one which is not listed is 421. */
 #include "check.h"
 #include "lines.h"
 
@@ -50,6 +51,7 @@ struct input {
     struct http_request request;
     struct http_policy policy;
     struct site site;
+    struct hosts hosts, origins;
     char path[PATH_SIZE_MAX];
     const char *own[OWN_MAX]; /* copies of exactly their size: a read past their end is seen */
 };
@@ -131,6 +133,10 @@ static void read_header(struct input *input, struct str line)
         input->site.immutable = !memmem(value.text, value.size, "developing", 10);
         input->policy.allow_no_origin = !memmem(value.text, value.size, "refused", 7);
     }
+    if (str_equal(name, STR("!hosts")) && !hosts_read(value, &input->hosts))
+        input->hosts.count = 0;
+    if (str_equal(name, STR("!origins")) && !origins_read(value, &input->origins))
+        input->origins.count = 0;
 }
 
 static void read_input(struct input *input, struct str text)
@@ -138,7 +144,10 @@ static void read_input(struct input *input, struct str text)
     struct str line = {NULL, 0};
 
     *input = (struct input){.site = site_of_the_test};
-    input->policy = (struct http_policy){.site = &input->site, .allow_no_origin = true};
+    input->policy = (struct http_policy){.site = &input->site,
+                                         .allow_no_origin = true,
+                                         .hosts = &input->hosts,
+                                         .origins = &input->origins};
     (void)lines_take(&text, '\n', &line);
     read_request_line(input, line);
     while (lines_take(&text, '\n', &line))
@@ -229,12 +238,40 @@ static bool is_origin(struct str origin, struct str scheme, struct str host)
            str_equal((struct str){origin.text + scheme.size, host.size}, host);
 }
 
+/* One of the names as it stands there, or with a port behind it. */
+static bool is_host_listed(const struct input *input)
+{
+    struct str host = input->request.host;
+
+    for (size_t i = 0; i < input->hosts.count; i++) {
+        size_t size = input->hosts.items[i].size;
+        if (host.size >= size &&
+            str_equal_nocase(input->hosts.items[i], (struct str){host.text, size}) &&
+            (host.size == size || host.text[size] == ':'))
+            return true;
+    }
+    return input->hosts.count == 0;
+}
+
+static bool is_origin_listed(const struct input *input)
+{
+    struct str origin = input->request.origin;
+
+    for (size_t i = 0; i < input->origins.count; i++) {
+        struct str item = input->origins.items[i];
+        if (item.size == origin.size && memcmp(item.text, origin.text, item.size) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool may_upgrade(const struct input *input)
 {
     const struct http_request *request = &input->request;
-    if (!is_readable(request))
+    if (!is_readable(request) || !is_host_listed(input))
         return false;
-    bool is_ours = is_origin(request->origin, STR("http://"), request->host) ||
+    bool is_ours = is_origin_listed(input) ||
+                   is_origin(request->origin, STR("http://"), request->host) ||
                    is_origin(request->origin, STR("https://"), request->host);
     return str_equal(request->path, STR("/ws")) && request->method == HTTP_GET &&
            str_equal(request->version, STR("HTTP/1.1")) &&
@@ -269,6 +306,7 @@ static void check_decision(const struct http_decision *decision, const struct in
     CHECK(decision->head_only == (request->method == HTTP_HEAD));
     if (decision->status < 400) {
         CHECK(is_readable(request) && request->method != HTTP_OTHER_METHOD);
+        CHECK(is_host_listed(input));
         CHECK(request->upgrade.size == 0 || decision->status == 101);
         CHECK(!decision->close);
     } else {
@@ -305,6 +343,9 @@ static void check_decision(const struct http_decision *decision, const struct in
         return;
     case 414:
         CHECK(request->target_size > 2048);
+        return;
+    case 421:
+        CHECK(!is_host_listed(input));
         return;
     case 431:
         CHECK(request->headers_size > 8192);
@@ -506,7 +547,7 @@ static void check_without_host(const struct http_answer *answer,
     struct http_answer second;
     struct str origin = input->request.origin, host = input->request.host;
 
-    if (!is_host(host))
+    if (!is_host(host) || input->hosts.count)
         return;
     other.policy.site = &other.site;
     other.request.host = STR("other.example:8443");
@@ -515,7 +556,7 @@ static void check_without_host(const struct http_answer *answer,
         return; /* may be the page's own origin: check_decision() has looked at it */
     http_decide(&again, &other.policy, &other.request);
     CHECK(again.status == decision->status && again.action == decision->action);
-    CHECK(http_answer_init(&second, &again, &other.site, FRESH_ROOM));
+    CHECK(http_answer_init(&second, &again, &other.policy, FRESH_ROOM));
     CHECK(is_same_answer(answer, &second));
     http_answer_deinit(&second);
 }
@@ -529,7 +570,7 @@ static void check_hostile_room(const struct input *input)
                                      .room_id = {path.text, path.size}};
     struct http_answer answer;
 
-    CHECK(http_answer_init(&answer, &decision, &input->site, FRESH_ROOM));
+    CHECK(http_answer_init(&answer, &decision, &input->policy, FRESH_ROOM));
     check_room_page(&answer, decision.room_id);
     http_answer_deinit(&answer);
 }
@@ -567,7 +608,7 @@ static void check_head(const struct http_answer *answer, const struct http_decis
     char text[64];
     struct buf out;
 
-    buf_init(&out, 8192);
+    buf_init(&out, HTTP_ANSWER_HEAD_SIZE_MAX);
     http_answer_write_head(&out, decision, answer, "Thu, 01 Jan 1970 00:00:00 GMT",
                            decision->close);
     CHECK(!out.failed);
@@ -596,7 +637,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     http_decide(&decision, &input.policy, &input.request);
     check_decision(&decision, &input);
     if (decision.action != HTTP_WEBSOCKET) {
-        CHECK(http_answer_init(&answer, &decision, &input.site, FRESH_ROOM));
+        CHECK(http_answer_init(&answer, &decision, &input.policy, FRESH_ROOM));
         check_answer(&answer, &decision, &input);
         check_head(&answer, &decision);
         check_without_host(&answer, &decision, &input);

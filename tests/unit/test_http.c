@@ -461,6 +461,87 @@ TEST(without_an_origin_the_policy_decides)
     EXPECT_UINT(101, decision.status);
 }
 
+/* ---- names and origins of this server: SECURITY R6, R8, R16 ---- */
+
+static struct hosts names, origins;
+static const struct http_policy named = {
+    .site = &site,
+    .allow_no_origin = true,
+    .hosts = &names,
+    .origins = &origins,
+};
+
+static unsigned named_status(struct http_request request)
+{
+    struct http_decision decided;
+    http_decide(&decided, &named, &request);
+    return decided.status;
+}
+
+TEST(with_names_given_any_other_host_is_misdirected)
+{
+    struct http_request request = request_for("/room/tea");
+
+    EXPECT(hosts_read(STR("call.example.org,[::1]:3000"), &names));
+    EXPECT(origins_read(STR(""), &origins));
+    request.host = STR("Call.Example.org:8443");
+    EXPECT_UINT(200, named_status(request));
+    request.host = STR("[::1]:3000");
+    EXPECT_UINT(200, named_status(request));
+    request.host = STR("[::1]");
+    EXPECT_UINT(421, named_status(request));
+    request.host = STR("localhost:3000");
+    struct http_decision refused;
+    http_decide(&refused, &named, &request);
+    EXPECT_UINT(421, refused.status);
+    EXPECT_UINT(HTTP_SHOW_ERROR, refused.action);
+    EXPECT(refused.close);
+    EXPECT_UINT(421, named_status(websocket_request()));
+    request.host = STR("a b");
+    EXPECT_UINT(400, named_status(request)); /* what is no Host at all is that first */
+    EXPECT(hosts_read(STR(""), &names));
+    request.host = STR("localhost:3000");
+    EXPECT_UINT(200, named_status(request));
+}
+
+TEST(an_origin_that_was_given_is_let_in_and_none_that_resembles_it)
+{
+    static const char *const others[] = {
+        "https://call.example.org.evil.example",
+        "https://evil-call.example.org",
+        "https://call.example.org:443",
+        "https://call.example.org/",
+        "http://call.example.org",
+        "https://Call.example.org",
+        "https://call.example.or",
+        "https://call.example.org https://call.example.org",
+        "call.example.org",
+        "null",
+        "https://call.example.org,app://x",
+        "app://x.evil.example",
+        "app://",
+        "https://call.example.org@evil.example",
+    };
+    struct http_request request = websocket_request();
+
+    EXPECT(hosts_read(STR(""), &names));
+    EXPECT(origins_read(STR("https://call.example.org,app://x"), &origins));
+    request.origin = STR("https://call.example.org");
+    EXPECT_UINT(101, named_status(request));
+    EXPECT_UINT(403, status_of(request));
+    request.origin = STR("app://x");
+    EXPECT_UINT(101, named_status(request));
+    request.origin = STR("http://localhost:3000"); /* the page's own still is */
+    EXPECT_UINT(101, named_status(request));
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        request.origin = str_of(others[i]);
+        EXPECT_THAT(named_status(request) == 403, "%s", others[i]);
+    }
+    request.origin = STR("app://x");
+    request.origin_count = 2;
+    EXPECT_UINT(403, named_status(request));
+}
+
 /* ---- the answer ---- */
 
 static const char *header(const struct http_answer *answer, const char *name)
@@ -479,7 +560,7 @@ static struct http_answer answer;
 static void answer_to(struct http_request request)
 {
     decision = decide(request);
-    EXPECT(http_answer_init(&answer, &decision, &site, "11111111-2222-4333-8444-555555555555"));
+    EXPECT(http_answer_init(&answer, &decision, &policy, "11111111-2222-4333-8444-555555555555"));
 }
 
 TEST(a_new_room_is_a_redirect_that_nobody_keeps)
@@ -528,10 +609,11 @@ TEST(an_asset_is_for_ever_but_the_two_whose_name_has_no_tag)
 TEST(while_developing_nothing_is_kept)
 {
     struct site developing = site;
+    const struct http_policy its_policy = {.site = &developing};
 
     developing.immutable = false;
     decision = decide(request_for("/assets/0123456789ab/js/main.js"));
-    EXPECT(http_answer_init(&answer, &decision, &developing, ""));
+    EXPECT(http_answer_init(&answer, &decision, &its_policy, ""));
     EXPECT_STR("no-cache", str_of(header(&answer, "cache-control")));
     http_answer_deinit(&answer);
 }
@@ -594,9 +676,23 @@ TEST(every_refusal_has_words_of_its_own_and_repeats_nothing_of_the_request)
     }
 }
 
+TEST(a_refusal_that_no_request_alone_can_cause_has_words_too)
+{
+    static const unsigned statuses[] = {421};
+
+    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+        struct http_decision refused = {.action = HTTP_SHOW_ERROR, .status = statuses[i]};
+        EXPECT(http_answer_init(&answer, &refused, &policy, ""));
+        EXPECT(str_starts_with(answer.body, str_of(fmt("%u ", statuses[i]))));
+        EXPECT_NULL(memmem(answer.body.text, answer.body.size, "That was our fault", 18));
+        http_answer_deinit(&answer);
+    }
+}
+
 TEST(our_own_views_render_without_anything_left_over)
 {
     struct site real = site;
+    const struct http_policy real_policy = {.site = &real};
 
     real.room_view = source_file_read("views/room.html");
     real.error_view = source_file_read("views/error.html");
@@ -605,7 +701,7 @@ TEST(our_own_views_render_without_anything_left_over)
     static const char *const wanted[] = {"tea.42", "404"};
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
         decision = decide(request_for(paths[i]));
-        EXPECT(http_answer_init(&answer, &decision, &real, ""));
+        EXPECT(http_answer_init(&answer, &decision, &real_policy, ""));
         EXPECT_NULL(memmem(answer.body.text, answer.body.size, "{{", 2));
         EXPECT(memmem(answer.body.text, answer.body.size, wanted[i], strlen(wanted[i])));
         EXPECT(memmem(answer.body.text, answer.body.size, "/assets/0123456789ab/", 21));
@@ -618,12 +714,13 @@ TEST(our_own_views_render_without_anything_left_over)
 TEST(a_room_page_is_packed_for_who_takes_gzip)
 {
     struct site real = site;
+    const struct http_policy real_policy = {.site = &real};
     struct http_request request = request_for("/room/tea");
 
     real.room_view = source_file_read("views/room.html");
     request.accept_encoding = STR("gzip, deflate, br");
     decision = decide(request);
-    EXPECT(http_answer_init(&answer, &decision, &real, ""));
+    EXPECT(http_answer_init(&answer, &decision, &real_policy, ""));
     EXPECT_STR("gzip", str_of(header(&answer, "content-encoding")));
     EXPECT_STR("accept-encoding", str_of(header(&answer, "vary")));
     EXPECT(str_starts_with(answer.body, STR("\x1f\x8b"))); /* RFC 1952 section 2.3.1 */
@@ -632,7 +729,7 @@ TEST(a_room_page_is_packed_for_who_takes_gzip)
 
     request.accept_encoding = STR("br, gzip;q=0");
     decision = decide(request);
-    EXPECT(http_answer_init(&answer, &decision, &real, ""));
+    EXPECT(http_answer_init(&answer, &decision, &real_policy, ""));
     EXPECT_STR("(none)", str_of(header(&answer, "content-encoding")));
     EXPECT_STR("accept-encoding", str_of(header(&answer, "vary")));
     EXPECT(str_starts_with(answer.body, STR("<!")));
@@ -647,7 +744,7 @@ TEST(a_page_that_cannot_be_packed_goes_as_it_is)
     request.accept_encoding = STR("gzip");
     decision = decide(request);
     fail_allocation(2); /* 1: the page */
-    EXPECT(http_answer_init(&answer, &decision, &site, ""));
+    EXPECT(http_answer_init(&answer, &decision, &policy, ""));
     EXPECT(allocation_has_failed());
     EXPECT_STR("(none)", str_of(header(&answer, "content-encoding")));
     EXPECT_STR("<a href=\"/assets/0123456789ab/x\">tea</a>", answer.body);
@@ -658,7 +755,7 @@ TEST(a_status_without_words_is_our_fault)
 {
     struct http_decision odd = {.action = HTTP_SHOW_ERROR, .status = 418};
 
-    EXPECT(http_answer_init(&answer, &odd, &site, ""));
+    EXPECT(http_answer_init(&answer, &odd, &policy, ""));
     EXPECT(memmem(answer.body.text, answer.body.size, "That was our fault", 18));
     http_answer_deinit(&answer);
 }
@@ -673,7 +770,7 @@ TEST(without_memory_there_is_no_page_and_with_it_there_is)
         decision = decide(request_for(paths[i]));
         do {
             fail_allocation(++n);
-            bool made = http_answer_init(&answer, &decision, &site, "");
+            bool made = http_answer_init(&answer, &decision, &policy, "");
             failed = allocation_has_failed();
             fail_allocation(0);
             EXPECT(made == !failed);
@@ -692,7 +789,7 @@ TEST(redirects_and_assets_need_no_memory)
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
         decision = decide(request_for(paths[i]));
         fail_allocation(1);
-        EXPECT(http_answer_init(&answer, &decision, &site, "x"));
+        EXPECT(http_answer_init(&answer, &decision, &policy, "x"));
         EXPECT(!allocation_has_failed());
         fail_allocation(0);
         http_answer_deinit(&answer);
@@ -817,5 +914,52 @@ TEST(an_upgrade_that_is_required_is_announced_in_connection) /* RFC 9110 section
     EXPECT(strstr(text, "\r\nconnection: close, upgrade\r\n"));
     EXPECT(strstr(text, "\r\nupgrade: websocket\r\n"));
     EXPECT(strstr(text, "\r\nsec-websocket-version: 13\r\n"));
+    buf_deinit(&head);
+}
+
+/* The answer to a request for a page, with these names; the value of its Content-Security-Policy. */
+static struct str policy_header_of(const char *list)
+{
+    decision = decide(request_for("/room/tea"));
+    buf_deinit(&head);
+    buf_init(&head, HTTP_ANSWER_HEAD_SIZE_MAX);
+    if (!hosts_read(str_of(list), &names) || !http_answer_init(&answer, &decision, &named, ""))
+        return (struct str){NULL, 0};
+    http_answer_write_head(&head, &decision, &answer, "Sun, 06 Nov 1994 08:49:37 GMT", true);
+    http_answer_deinit(&answer);
+    static const char name[] = "\r\ncontent-security-policy: ";
+    char *start = head.failed ? NULL : memmem(head.data, head.size, name, strlen(name));
+    struct str rest = {start, start ? head.size - (size_t)(start - head.data) : 0};
+    (void)str_cut(&rest, ' ');
+    return str_cut(&rest, '\r');
+}
+
+static bool contains(struct str text, const char *part)
+{
+    return text.size && memmem(text.text, text.size, part, strlen(part));
+}
+
+TEST(the_page_may_connect_to_the_names_that_were_given) /* SECURITY R8 */
+{
+    struct str value = policy_header_of("call.example.org,a.example:8443,[::1]:3000");
+
+    EXPECT(contains(value, "; connect-src 'self' ws://call.example.org wss://call.example.org "
+                           "ws://a.example:8443 wss://a.example:8443; manifest-src"));
+    EXPECT(contains(policy_header_of(""), "; connect-src 'self'; manifest-src"));
+    buf_deinit(&head);
+}
+
+TEST(the_longest_list_of_names_fits_into_the_head)
+{
+    char list[HOSTS_LIST_SIZE_MAX + 1];
+
+    memset(list, 'a', sizeof list);
+    list[HOSTS_LIST_SIZE_MAX] = '\0';
+    for (size_t at = 0; at < HOSTS_LIST_SIZE_MAX - 1; at += HOSTS_LIST_SIZE_MAX / HOSTS_MAX)
+        list[at + HOSTS_LIST_SIZE_MAX / HOSTS_MAX - 1] = ',';
+    list[HOSTS_LIST_SIZE_MAX - 1] = 'a';
+    EXPECT(policy_header_of(list).size > 2000);
+    EXPECT_UINT(HOSTS_MAX, names.count);
+    EXPECT(head.size <= HTTP_ANSWER_HEAD_SIZE_MAX - 256); /* an asset has some headers more */
     buf_deinit(&head);
 }
