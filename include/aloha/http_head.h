@@ -25,7 +25,7 @@ struct http_head {
         HTTP_HEAD_REFUSED,
     } verdict;
     size_t size;     /* HTTP_HEAD_COMPLETE: bytes, with the empty line at its end */
-    unsigned status; /* HTTP_HEAD_REFUSED: 400, 405, 414, 431 or 505 */
+    unsigned status; /* HTTP_HEAD_REFUSED: 400, 403, 405, 414, 431 or 505 */
 };
 
 /* Judges the head at the start of `bytes`: RFC 9112 sections 2 to 5, strictly.
@@ -34,8 +34,8 @@ struct http_head {
  *     slash, without backslash, fragment, empty or dot segments, escaped or not;
  *   - lines of `name:` (token characters, no space before the colon) and a value without control
  *     characters but tabs, each ended by CRLF; no folded lines; headers
- *     that decide something (Host, Origin, Upgrade, ...) once at most; no Content-Length but 0, no
- *     Transfer-Encoding, no empty Origin, no Upgrade to anything but websocket.
+ *     that decide something (Host, Origin, Upgrade, ...) once at most, a second Origin being 403; no
+ *     Content-Length but 0, no Transfer-Encoding, no empty Origin, no Upgrade to anything but websocket.
  * Refuses as soon as it can tell, also in the middle. */
 struct http_head http_head_judge(struct str bytes);
 

@@ -190,14 +190,15 @@ static bool is_refused(struct str value)
 static const struct {
     struct str name;
     bool (*accepts)(struct str value);
+    unsigned when_repeated;
 } single_headers[] = {
-    {{"host", 4}, may_be_value},
-    {{"content-length", 14}, is_zero},
-    {{"transfer-encoding", 17}, is_refused},
-    {{"origin", 6}, is_not_empty},
-    {{"upgrade", 7}, is_websocket},
-    {{"sec-websocket-key", 17}, may_be_value},
-    {{"sec-websocket-version", 21}, may_be_value},
+    {{"host", 4}, may_be_value, 400},
+    {{"content-length", 14}, is_zero, 400},
+    {{"transfer-encoding", 17}, is_refused, 400},
+    {{"origin", 6}, is_not_empty, 403},
+    {{"upgrade", 7}, is_websocket, 400},
+    {{"sec-websocket-key", 17}, may_be_value, 400},
+    {{"sec-websocket-version", 21}, may_be_value, 400},
 };
 
 static unsigned judge_header(struct judge *judge, struct str name, struct str value)
@@ -205,8 +206,10 @@ static unsigned judge_header(struct judge *judge, struct str name, struct str va
     for (unsigned i = 0; i < ARRAY_SIZE(single_headers); i++) {
         if (!str_equal_nocase(name, single_headers[i].name))
             continue;
-        if ((judge->seen & (1u << i)) || !single_headers[i].accepts(value))
+        if (!single_headers[i].accepts(value))
             return 400;
+        if (judge->seen & (1u << i))
+            return single_headers[i].when_repeated;
         judge->seen |= 1u << i;
     }
     return GO_ON;

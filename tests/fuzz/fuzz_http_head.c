@@ -115,7 +115,19 @@ static void check_complete(struct str head)
 
 static void check_status(unsigned status)
 {
-    CHECK(status == 400 || status == 405 || status == 414 || status == 431 || status == 505);
+    CHECK(status == 400 || status == 403 || status == 405 || status == 414 || status == 431 ||
+          status == 505);
+}
+
+/* How often a line begins so, in any case. */
+static unsigned count_lines(struct str bytes, const char *beginning)
+{
+    size_t size = strlen(beginning);
+    unsigned count = 0;
+
+    for (size_t at = 0; at + size <= bytes.size; at++)
+        count += strncasecmp(bytes.text + at, beginning, size) == 0;
+    return count;
 }
 
 /* What was judged with fewer bytes stands. */
@@ -152,6 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case HTTP_HEAD_REFUSED:
         check_status(head.status);
         CHECK(head.status != 405 || bytes.text[0] != ' '); /* there was a method */
+        CHECK(head.status != 403 || count_lines(bytes, "\norigin:") >= 2);
         break;
     }
     size_t step = size / 64 + 1; /* of a long head some of the cuts */

@@ -324,20 +324,25 @@ TEST(a_header_whose_name_is_only_the_beginning_of_a_known_one_is_found)
 
 TEST(headers_that_decide_come_once_at_most)
 {
-    static const char *const rows[] = {
-        "Host: y",
-        "Content-Length: 0\r\nX: y\r\nContent-Length: 0",
-        "Origin: http://x\r\nOrigin: http://x",
-        "Origin:",
-        "Origin: \r\nOrigin: http://x",
-        "Upgrade: websocket\r\nUpgrade: websocket",
-        "Sec-WebSocket-Key: a\r\nSec-WebSocket-Key: a",
-        "Sec-WebSocket-Version: 13\r\nsec-websocket-version: 13",
-        "Content-Length: 40",
+    static const struct {
+        const char *lines;
+        unsigned status;
+    } rows[] = {
+        {"Host: y", 400},
+        {"Content-Length: 0\r\nX: y\r\nContent-Length: 0", 400},
+        {"Origin: http://x\r\nOrigin: http://x", 403}, /* SECURITY R16 */
+        {"Origin: http://x\r\nX: y\r\nORIGIN: null", 403},
+        {"Origin:", 400},
+        {"Origin: \r\nOrigin: http://x", 400},
+        {"Origin: http://x\r\nOrigin:", 400},
+        {"Upgrade: websocket\r\nUpgrade: websocket", 400},
+        {"Sec-WebSocket-Key: a\r\nSec-WebSocket-Key: a", 400},
+        {"Sec-WebSocket-Version: 13\r\nsec-websocket-version: 13", 400},
+        {"Content-Length: 40", 400},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        const char *head = fmt("GET / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", rows[i]);
-        EXPECT_THAT(http_head_judge(str_of(head)).verdict == HTTP_HEAD_REFUSED, "%s", rows[i]);
+        const char *head = fmt("GET / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", rows[i].lines);
+        EXPECT_THAT(verdict(str_of(head)) == rows[i].status, "%s", rows[i].lines);
     }
 }
