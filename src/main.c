@@ -125,7 +125,10 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
     server->admission = admission_new(&config->limits, key);
     struct web_options web = {
         .limits = &config->limits,
-        .policy = {.site = &embedded_site, .allow_no_origin = config->allow_no_origin != 0},
+        .policy = {.site = &embedded_site,
+                   .allow_no_origin = config->allow_no_origin != 0,
+                   .hosts = &config->hosts,
+                   .origins = &config->origins},
         .assets_dir = config->assets[0] ? config->assets : NULL,
         .metrics = &server->metrics,
         .admission = server->admission,
@@ -162,7 +165,7 @@ static void announce(struct server *server)
              log_uint("port", ops_port(server->ops)));
     ops_set_not_ready(server->ops, NULL);
     log_info("ready", log_text("version", ALOHA_VERSION));
-    console_show_addresses(server->config.bind, port);
+    console_show_addresses(server->config.bind, port, &server->config.hosts);
 }
 
 /* Ends what has been started, in the order that libwebsockets wants, and checks that nothing is

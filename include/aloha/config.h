@@ -4,7 +4,8 @@
 #ifndef ALOHA_CONFIG_H
 #define ALOHA_CONFIG_H
 
-#include "aloha/buf.h"
+#include "aloha/hosts.h"
+#include "aloha/ip.h"
 #include "aloha/limits.h"
 #include "aloha/log.h"
 
@@ -17,6 +18,8 @@ struct config {
     const char *assets;      /* empty: those in the binary */
     uint32_t log_level;      /* an enum log_level */
     uint32_t allow_no_origin;
+    struct hosts hosts, origins; /* point into argv or the environment too */
+    struct ip_networks trusted_proxies;
 
     struct limits limits;
 

@@ -7,7 +7,8 @@
 /* Logs to standard error. A pipe that nobody reads costs lines, never time. */
 void console_start_log(enum log_level level);
 
-/* Shows where to open the page: from this machine and, when it listens there, from its networks. */
-void console_show_addresses(const char *bind, uint16_t port);
+/* Shows where to open the page: from this machine and, when it listens there, from its networks; with hosts
+ * by those names alone, for any other is refused. */
+void console_show_addresses(const char *bind, uint16_t port, const struct hosts *hosts);
 
 #endif

@@ -8,6 +8,9 @@ enum option_type {
     OPTION_TEXT,   /* anything */
     OPTION_LEVEL,  /* a log level by name */
     OPTION_SWITCH, /* yes or no */
+    OPTION_HOSTS,  /* lists, with commas between their items; an empty text is an empty list */
+    OPTION_ORIGINS,
+    OPTION_NETWORKS,
 };
 
 struct option {
@@ -50,6 +53,12 @@ static const struct option serving[] = {
      "Directory with public/ and views/ to serve instead of what the binary carries, read anew for each request: for work on the page.", NULL},
     {"allow-no-origin", OPTION_SWITCH, FIELD(allow_no_origin), "yes", 0, 0, UNIT_NONE,
      "Whether a WebSocket without an Origin header (a tool, a native client) is let in.", NULL},
+    {"host", OPTION_HOSTS, FIELD(hosts), "", 0, 0, UNIT_NONE,
+     "Names that this server is called by; requests for any other are refused (421). A name with a port is meant with that port only. None: every name is served.", NULL},
+    {"origin", OPTION_ORIGINS, FIELD(origins), "", 0, 0, UNIT_NONE,
+     "Origins of other pages that may open a WebSocket here, as browsers write them: scheme, host, and the port unless it is the scheme's own.", NULL},
+    {"trusted-proxies", OPTION_NETWORKS, FIELD(trusted_proxies), "", 0, 0, UNIT_NONE,
+     "Addresses and networks of proxies in front of this server: what they say in X-Forwarded-For is believed, and limits of an address count for who is behind them.", NULL},
 };
 
 #define LIMIT_OPTION(field, option, member, unit, def, min, max, help, exceeding) \
@@ -112,6 +121,15 @@ static void describe_values(const struct option *option, char *out, size_t size)
     case OPTION_SWITCH:
         snprintf(out, size, "yes or no");
         break;
+    case OPTION_HOSTS:
+        snprintf(out, size, "names like call.example.org,[::1]:3000");
+        break;
+    case OPTION_ORIGINS:
+        snprintf(out, size, "origins like https://call.example.org,http://[::1]:3000");
+        break;
+    case OPTION_NETWORKS:
+        snprintf(out, size, "networks like 127.0.0.1,10.0.0.0/8,2001:db8::/32");
+        break;
     }
 }
 
@@ -139,6 +157,12 @@ static bool store(struct config *config, const struct option *option, const char
             return false;
         number = strcmp(value, "yes") == 0;
         break;
+    case OPTION_HOSTS:
+        return hosts_read(str_of(value), field);
+    case OPTION_ORIGINS:
+        return origins_read(str_of(value), field);
+    case OPTION_NETWORKS:
+        return ip_networks_read(str_of(value), field);
     }
     *(uint32_t *)field = (uint32_t)number * unit_scale(option->unit);
     return true;
@@ -269,10 +293,10 @@ static void add_wrapped(struct buf *out, struct str text)
 static void add_option_help(struct buf *out, const struct option *option)
 {
     static const char *const values[] = {
-        [OPTION_UINT] = "NUMBER",
-        [OPTION_TEXT] = "TEXT",
-        [OPTION_LEVEL] = "LEVEL",
-        [OPTION_SWITCH] = "yes|no",
+        [OPTION_UINT] = "NUMBER",          [OPTION_TEXT] = "TEXT",
+        [OPTION_LEVEL] = "LEVEL",          [OPTION_SWITCH] = "yes|no",
+        [OPTION_HOSTS] = "NAME,...",       [OPTION_ORIGINS] = "ORIGIN,...",
+        [OPTION_NETWORKS] = "NETWORK,...",
     };
 
     buf_add_format(out, "  --%s %s", option->name, values[option->type]);

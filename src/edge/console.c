@@ -60,12 +60,11 @@ static bool is_any(const char *address)
     return strcmp(address, "::") == 0 || strcmp(address, "0.0.0.0") == 0;
 }
 
-void console_show_addresses(const char *bind, uint16_t port)
+static void show_addresses(const char *bind, uint16_t port)
 {
     bool loopback = strcmp(bind, "127.0.0.1") == 0 || strcmp(bind, "::1") == 0;
     bool ipv6 = strchr(bind, ':') != NULL;
 
-    printf("aloha " ALOHA_VERSION "\n\n");
     if (is_any(bind) || loopback)
         printf("  On this machine     http://localhost:%u/\n", port);
     else
@@ -73,6 +72,17 @@ void console_show_addresses(const char *bind, uint16_t port)
                port);
     if (is_any(bind))
         show_networks(port);
+}
+
+void console_show_addresses(const char *bind, uint16_t port, const struct hosts *hosts)
+{
+    printf("aloha " ALOHA_VERSION "\n\n");
+    for (size_t i = 0; i < hosts->count; i++)
+        printf("  By its name         %.*s\n", (int)hosts->items[i].size, hosts->items[i].text);
+    if (hosts->count)
+        printf("  Listening on        port %u of %s\n", port, bind);
+    else
+        show_addresses(bind, port);
     printf("\n  Open it, allow the camera, and share the link of the room. Ctrl-C ends it.\n\n");
     fflush(stdout);
 }

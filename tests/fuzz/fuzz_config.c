@@ -63,6 +63,12 @@ static void check_config(const struct config *config)
     CHECK(is_within(config->port, 0, 65535) && is_within(config->ops_port, 0, 65535));
     CHECK(config->bind && config->assets);
     CHECK(config->log_level <= LOG_LEVEL_DEBUG && config->allow_no_origin <= 1);
+    CHECK(config->hosts.count <= HOSTS_MAX && config->origins.count <= HOSTS_MAX);
+    for (size_t i = 0; i < config->hosts.count; i++)
+        CHECK(host_is_well_formed(config->hosts.items[i]));
+    CHECK(config->trusted_proxies.count <= IP_NETWORKS_MAX);
+    for (size_t i = 0; i < config->trusted_proxies.count; i++)
+        CHECK(ip_networks_have(&config->trusted_proxies, config->trusted_proxies.items[i].first));
     CHECK(is_within(limits->connections_max, 1, 1000000));
     CHECK(is_within(limits->connections_per_address, 0, 1000000));
     CHECK(is_within(limits->rooms_max, 1, 1000000));
@@ -86,12 +92,35 @@ static void check_config(const struct config *config)
     CHECK(limits->queues_size_max == config->queues_mebibytes * UINT64_C(1048576));
 }
 
+static bool is_same_list(const struct hosts *a, const struct hosts *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!str_equal(a->items[i], b->items[i]))
+            return false;
+    return true;
+}
+
+static bool is_same_networks(const struct ip_networks *a, const struct ip_networks *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!ip_equal(a->items[i].first, b->items[i].first) ||
+            a->items[i].prefix != b->items[i].prefix)
+            return false;
+    return true;
+}
+
 static bool is_same(const struct config *a, const struct config *b)
 {
     return a->port == b->port && a->ops_port == b->ops_port && strcmp(a->bind, b->bind) == 0 &&
            strcmp(a->assets, b->assets) == 0 && a->log_level == b->log_level &&
            a->allow_no_origin == b->allow_no_origin && a->show_help == b->show_help &&
-           a->show_version == b->show_version &&
+           a->show_version == b->show_version && is_same_list(&a->hosts, &b->hosts) &&
+           is_same_list(&a->origins, &b->origins) &&
+           is_same_networks(&a->trusted_proxies, &b->trusted_proxies) &&
            memcmp(&a->limits, &b->limits, sizeof a->limits) == 0;
 }
 

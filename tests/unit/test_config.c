@@ -44,6 +44,7 @@ TEST(with_nothing_set_everything_has_a_default)
     EXPECT_STR("", str_of(config.assets));
     EXPECT_UINT(LOG_LEVEL_INFO, config.log_level);
     EXPECT_UINT(1, config.allow_no_origin);
+    EXPECT_UINT(0, config.hosts.count + config.origins.count + config.trusted_proxies.count);
     EXPECT(!config.show_help && !config.show_version);
     EXPECT_STR("(none)", str_of(problem));
 }
@@ -90,6 +91,21 @@ TEST(a_flag_takes_its_value_behind_it_or_behind_an_equals_sign)
     EXPECT_UINT(1, config.port);
     EXPECT_UINT(2, config.ops_port);
     EXPECT_UINT(3, config.limits.room_peers_max);
+}
+
+TEST(a_list_has_commas_and_the_last_one_given_counts_whole)
+{
+    EXPECT(read_words("--host", "a.example,b.example:80", "--origin=https://c.example",
+                      "--trusted-proxies=10.0.0.0/8, ::1", NULL, NULL));
+    EXPECT_UINT(2, config.hosts.count);
+    EXPECT_STR("b.example:80", config.hosts.items[1]);
+    EXPECT_UINT(1, config.origins.count);
+    EXPECT_UINT(2, config.trusted_proxies.count);
+    EXPECT(read_words("--host=a,b", "--host=c", NULL, NULL, "ALOHA_HOST=d", NULL));
+    EXPECT_UINT(1, config.hosts.count);
+    EXPECT_STR("c", config.hosts.items[0]);
+    EXPECT(read_words("--trusted-proxies=", NULL, NULL, NULL, "ALOHA_TRUSTED_PROXIES=::1", NULL));
+    EXPECT_UINT(0, config.trusted_proxies.count);
 }
 
 TEST(a_flag_beats_the_environment_and_the_environment_beats_the_default)
@@ -150,6 +166,13 @@ TEST(each_bad_flag_is_one_clear_line)
         {"--log-level=Info", NULL, "--log-level: \"Info\" is not error, warning, info or debug"},
         {"--allow-no-origin=maybe", NULL, "--allow-no-origin: \"maybe\" is not yes or no"},
         {"--allow-no-origin=", NULL, "--allow-no-origin: \"\" is not yes or no"},
+        {"--host=a,,b", NULL, "--host: \"a,,b\" is not names like call.example.org,[::1]:3000"},
+        {"--origin=call.example.org", NULL,
+         "--origin: \"call.example.org\" is not origins like "
+         "https://call.example.org,http://[::1]:3000"},
+        {"--trusted-proxies=10.0.0.1/8", NULL,
+         "--trusted-proxies: \"10.0.0.1/8\" is not networks like "
+         "127.0.0.1,10.0.0.0/8,2001:db8::/32"},
         {"--ports=1", NULL, "--ports: no such option; --help lists them"},
         {"--por", "1", "--por: no such option; --help lists them"},
         {"-port=1", NULL, "-port: no such option; --help lists them"},
