@@ -274,6 +274,14 @@ suite_edge() {
     ALOHA_BIN=$root/build/debug/aloha node_tests edge
 }
 
+suite_conformance() {
+    local status=0 said=$root/build/test-logs/conformance
+    build debug "$root/build/debug" aloha
+    ALOHA_BIN=$root/build/debug/aloha node_tests conformance || status=$?
+    sed -n 's/^# \(section .*\)/\1/p' "$said.tap" | sort -t ' ' -k 2n >"$said.txt"
+    return "$status"
+}
+
 # One at a time: browsers that share two cores would only test each other's patience.
 suite_e2e() {
     local one_by_one=()
