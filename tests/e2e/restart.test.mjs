@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { Person, everyoneSeesEveryone } from '../lib/browser.mjs';
 import { freshRoom } from '../lib/participant.mjs';
-import { Server, UNLIMITED, startServer } from '../lib/server.mjs';
+import { startAgain, startServer } from '../lib/server.mjs';
 
 describe('the hub goes away and comes back', () => {
   /** @type {Person[]} */
@@ -17,7 +17,7 @@ describe('the hub goes away and comes back', () => {
     while (people.length < 3) people.push(await Person.start());
     const [a, b, late] = people;
     const first = await startServer();
-    /** @type {Server | undefined} */
+    /** @type {import('../lib/server.mjs').Server | undefined} */
     let second;
     try {
       const room = freshRoom();
@@ -33,7 +33,7 @@ describe('the hub goes away and comes back', () => {
       for (const [i, now] of meanwhile.entries()) assert.equal(now[0].index, before[i][0].index, 'it is the same connection: media flows with no hub');
       assert.equal((await a.others()).length, 1, 'nobody vanished');
 
-      second = await new Server(['--bind', '127.0.0.1', '--port', String(first.port), '--ops-port', '0', ...UNLIMITED]).ready();
+      second = await startAgain(first);
       await Promise.all([a, b].map((p) => p.page.waitForSelector('#status', { hidden: true })));
       await Promise.all([a.seesOthers(1), b.seesOthers(1)]);
       await everyoneSeesEveryone([a, b]);

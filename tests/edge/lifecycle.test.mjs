@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Connection, fetchRaw, request } from '../lib/http.mjs';
 import { Participant, assertServes, freshRoom, roomOf } from '../lib/participant.mjs';
-import { UNLIMITED, startServer } from '../lib/server.mjs';
+import { UNLIMITED, startAgain, startServer } from '../lib/server.mjs';
 import { RawWebSocket } from '../lib/websocket.mjs';
 
 describe('process', () => {
@@ -70,11 +70,9 @@ describe('process', () => {
   it('the port is free again at once: the next server takes it', async () => {
     const first = await startServer();
     const pair = await roomOf(first, 2);
-    const { port } = first;
     await first.endsCleanly();
     await pair.end();
-    const { Server } = await import('../lib/server.mjs');
-    const second = await new Server(['--bind', '127.0.0.1', '--port', String(port), '--ops-port', '0', ...UNLIMITED]).ready();
+    const second = await startAgain(first);
     await assertServes(second);
     await second.endsCleanly();
   });
@@ -82,11 +80,9 @@ describe('process', () => {
   it('after SIGKILL as well', async () => {
     const first = await startServer();
     const pair = await roomOf(first, 2);
-    const { port } = first;
     await first.stop('SIGKILL');
     await Promise.all(pair.map((one) => one.closed()));
-    const { Server } = await import('../lib/server.mjs');
-    const second = await new Server(['--bind', '127.0.0.1', '--port', String(port), '--ops-port', '0', ...UNLIMITED]).ready();
+    const second = await startAgain(first);
     await assertServes(second);
     await second.endsCleanly();
   });

@@ -1,7 +1,8 @@
 // Starts the real binary on free ports, reads them from its log, and ends it again.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Changes, within } from './wait.mjs';
@@ -38,11 +39,25 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.once(signal, () => process.exit(1));
 }
 
-/** The environment without what would configure the server from outside. */
+/** Where the servers of this test run keep their state: never in the home directory. Made when first needed. */
+let stateRoot = '';
+function freshStateDir() {
+  if (!stateRoot) {
+    stateRoot = mkdtempSync(path.join(tmpdir(), 'aloha-state-'));
+    process.on('exit', () => rmSync(stateRoot, { recursive: true, force: true }));
+  }
+  return mkdtempSync(path.join(stateRoot, 'server-'));
+}
+
+/**
+ * The environment without what would configure the server from outside. What the tests want of every server stands here
+ * and not among its arguments, so that an argument of a test has the last word.
+ */
 export function cleanEnvironment(extra = {}) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ALOHA_')));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ALOHA_') && name !== 'STATE_DIRECTORY'));
   return {
     ...env,
+    ALOHA_DRAIN_GRACE: '0', // an end is quick
     ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99:check_initialization_order=1:detect_stack_use_after_return=1:quarantine_size_mb=8',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=0',
     ...extra,
@@ -68,19 +83,21 @@ export function parseLogLine(line) {
 export class Server {
   /**
    * @param {string[]} args
-   * @param {{ env?: Record<string, string>, wrap?: (file: string, args: string[]) => [string, string[]] }} [how]
+   * @param {{ env?: Record<string, string>, stateDir?: string, wrap?: (file: string, args: string[]) => [string, string[]] }} [how]
+   *   stateDir: by default one of its own
    */
-  constructor(args, { env = {}, wrap } = {}) {
+  constructor(args, { env = {}, stateDir = freshStateDir(), wrap } = {}) {
     const [file, list] = wrap ? wrap(binaryPath(), args) : [binaryPath(), args];
     this.changes = new Changes();
     this.args = args;
+    this.stateDir = stateDir;
     this.stdout = '';
     this.stderr = '';
     /** @type {Record<string, string>[]} */
     this.log = [];
     /** @type {{ code: number | null, signal: string | null } | undefined} */
     this.ended = undefined;
-    this.child = spawn(file, list, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
+    this.child = spawn(file, list, { env: cleanEnvironment({ ALOHA_STATE_DIR: stateDir, ...env }), stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
     alive.add(this.child);
     let rest = '';
     this.child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -177,6 +194,22 @@ export class Server {
  */
 export async function startServer(args = UNLIMITED, how) {
   const server = new Server(['--bind', '127.0.0.1', '--port', '0', '--ops-port', '0', ...args], how);
+  try {
+    return await server.ready();
+  } catch (error) {
+    server.child.kill('SIGKILL');
+    throw error;
+  }
+}
+
+/**
+ * A server in the place of one that has ended: on its port, with its state directory.
+ * @param {Server} before
+ * @param {string[]} [args]
+ * @param {ConstructorParameters<typeof Server>[1]} [how]
+ */
+export async function startAgain(before, args = UNLIMITED, how) {
+  const server = new Server(['--bind', '127.0.0.1', '--port', String(before.port), '--ops-port', '0', ...args], { stateDir: before.stateDir, ...how });
   try {
     return await server.ready();
   } catch (error) {
