@@ -421,7 +421,8 @@ TEST(a_time_that_goes_backwards_changes_nothing)
     hub_tick(world->hub, 0);
     hub_heard(world->hub, a, 1);
     hub_receive(world->hub, a, STR("{\"type\":\"LeaveRoom\"}"), 2);
-    conn_id b = hub_open(world->hub, world->from, 3);
+    conn_id b = world->opened[1] = hub_open(world->hub, world->from, 3);
+    EXPECT_UINT(1, (uint32_t)b);
     world_say(world, b, JOIN);
     EXPECT(str_starts_with(world_take(world, b), STR("{\"type\":\"RoomJoined\"")));
     EXPECT(world_is_quiet(world));

@@ -70,6 +70,7 @@ static uint64_t on_wall_s(void *ctx)
 }
 
 static const struct token_key world_key = {"a key that all worlds have alike"};
+static struct limits told_limits; /* by the hub of the last world */
 
 struct limits world_limits(void)
 {
@@ -82,6 +83,16 @@ struct limits world_limits(void)
         abort();
     config.limits.connections_max = WORLD_CONNECTIONS_MAX;
     return config.limits;
+}
+
+struct limits world_calm_limits(void)
+{
+    struct limits limits = world_limits();
+
+    limits.ping_after_ms = limits.gone_after_ms = limits.join_deadline_ms = 100 * 3600 * 1000;
+    limits.messages_per_s = limits.bytes_per_s = limits.joins_per_minute = 0;
+    limits_derive(&limits);
+    return limits;
 }
 
 struct world *world_new(void)
@@ -103,11 +114,12 @@ struct world *world_new_process(struct limits limits, uint64_t process)
     if (!world)
         abort();
     world->metrics = (struct metrics){0};
-    world->limits = limits;
+    world->limits = told_limits = limits;
     world->now_ms = 1000000;
     world->from = address_key_ipv4(address);
     world->next_peer = NULL;
     world->peers_made = 0;
+    memset(world->opened, 0, sizeof world->opened);
     world->record_count = 0;
     world->bytes_used = 0;
     world->admission = admission_new(&world->limits, key);
@@ -128,7 +140,33 @@ struct world *world_new_process(struct limits limits, uint64_t process)
     return world;
 }
 
+/* Whatever a test has done: when all have gone and no seat is held any more, nothing is left. */
+static void end_all(struct world *world)
+{
+    static const enum metric gauges[] = {METRIC_WEBSOCKETS, METRIC_ROOMS,  METRIC_PEERS,
+                                         METRIC_SEATS_HELD, METRIC_KNOCKS, METRIC_BACKLOG_BYTES};
+
+    for (size_t i = 0; i < WORLD_CONNECTIONS_MAX; i++) {
+        world_forget(world);
+        world_end(world, world->opened[i], HUB_END_GOODBYE);
+    }
+    for (uint64_t ms = 0; ms <= world->limits.resume_ms; ms += LIMIT_CLOCK_STEP_MAX_MS) {
+        world_forget(world);
+        world->now_ms += LIMIT_CLOCK_STEP_MAX_MS;
+        hub_tick(world->hub, world->now_ms);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(gauges); i++)
+        EXPECT_THAT(world->metrics.values[gauges[i]] == 0, "gauge %d is %llu at the end",
+                    (int)gauges[i], (unsigned long long)world->metrics.values[gauges[i]]);
+}
+
 void world_free(struct world *world)
+{
+    end_all(world);
+    world_drop(world);
+}
+
+void world_drop(struct world *world)
 {
     hub_free(world->hub);
     admission_free(world->admission);
@@ -137,7 +175,11 @@ void world_free(struct world *world)
 
 conn_id world_open(struct world *world)
 {
-    return hub_open(world->hub, world->from, world->now_ms);
+    conn_id conn = hub_open(world->hub, world->from, world->now_ms);
+
+    if (conn)
+        world->opened[(uint32_t)conn] = conn;
+    return conn;
 }
 
 conn_id world_join(struct world *world, const char *room)
@@ -162,6 +204,34 @@ void world_say(struct world *world, conn_id from, const char *format, ...)
     hub_receive(world->hub, from, (struct str){text, (size_t)size}, world->now_ms);
 }
 
+void world_say_join(struct world *world, conn_id from, const char *room)
+{
+    world_say(world, from, "{\"type\":\"JoinRoom\",\"roomId\":\"%s\"}", room);
+}
+
+void world_say_resume(struct world *world, conn_id from, const char *room, unsigned peer,
+                      uint64_t process)
+{
+    world_say(world, from, "{\"type\":\"JoinRoom\",\"roomId\":\"%s\",\"resumeToken\":\"%s\"}", room,
+              resume_token(room, peer, process));
+}
+
+void world_say_signal(struct world *world, conn_id from, unsigned to, const char *message)
+{
+    world_say(world, from, "{\"type\":\"Signal\",\"peerId\":\"%s\",\"message\":%s}", peer_id(to),
+              message);
+}
+
+void world_say_lock(struct world *world, conn_id from, bool locked)
+{
+    world_say(world, from, "{\"type\":\"LockRoom\",\"locked\":%s}", locked ? "true" : "false");
+}
+
+void world_end(struct world *world, conn_id conn, enum hub_end end)
+{
+    hub_closed(world->hub, conn, end, world->now_ms);
+}
+
 void world_wait(struct world *world, uint64_t ms)
 {
     while (ms) {
@@ -184,12 +254,17 @@ struct str world_take(struct world *world, conn_id conn)
     return STR("");
 }
 
-bool world_is_quiet(const struct world *world)
+struct str world_rest(const struct world *world)
 {
     for (size_t i = 0; i < world->record_count; i++)
         if (!world->records[i].taken)
-            return false;
-    return true;
+            return world->records[i].text;
+    return STR("");
+}
+
+bool world_is_quiet(const struct world *world)
+{
+    return world_rest(world).size == 0;
 }
 
 void world_forget(struct world *world)
@@ -219,10 +294,9 @@ const char *room_rejoined(const char *room, unsigned peer, const char *others, b
 {
     char json[1024];
     struct buf out;
-    struct limits limits = world_limits();
 
     buf_init(&out, sizeof json);
-    limits_write_json(&limits, &out);
+    limits_write_json(&told_limits, &out);
     snprintf(json, sizeof json, "%.*s", (int)out.size, out.data);
     buf_deinit(&out);
     return fmt("{\"type\":\"RoomJoined\",\"roomId\":\"%s\",\"peerId\":\"%s\","
@@ -260,6 +334,38 @@ const char *relayed(unsigned from, const char *message)
 
 const char *error_of(enum err err)
 {
-    return fmt("{\"type\":\"Error\",\"code\":\"%s\",\"message\":\"%s\"}", err_wire_name(err),
-               err_text(err));
+    return error_about(err, NULL, 0);
+}
+
+const char *error_about(enum err err, const char *peer_id, uint64_t retry_after_ms)
+{
+    char peer[64] = "", retry[48] = "";
+
+    if (peer_id)
+        snprintf(peer, sizeof peer, ",\"peerId\":\"%s\"", peer_id);
+    if (retry_after_ms)
+        snprintf(retry, sizeof retry, ",\"retryAfterMs\":%llu", (unsigned long long)retry_after_ms);
+    return fmt("{\"type\":\"Error\",\"code\":\"%s\",\"message\":\"%s\"%s%s}", err_wire_name(err),
+               err_text(err), peer, retry);
+}
+
+const char *room_locked(unsigned peer, bool locked)
+{
+    return fmt("{\"type\":\"RoomLocked\",\"locked\":%s,\"peerId\":\"%s\"}",
+               locked ? "true" : "false", peer_id(peer));
+}
+
+const char *knocked(unsigned peer)
+{
+    return fmt("{\"type\":\"Knock\",\"peerId\":\"%s\"}", peer_id(peer));
+}
+
+const char *knock_ended(unsigned peer)
+{
+    return fmt("{\"type\":\"KnockEnded\",\"peerId\":\"%s\"}", peer_id(peer));
+}
+
+const char *reconnect(unsigned after_ms)
+{
+    return fmt("{\"type\":\"Reconnect\",\"afterMs\":%u}", after_ms);
 }
