@@ -509,6 +509,12 @@ enum err hub_on_deny(struct hub *hub, struct conn *conn, const struct message *m
 
 /* ---- in the room ---- */
 
+/* For how long a seat will still be held: 1 also when no tick has yet come to end it. */
+static uint64_t held_ms(const struct hub *hub, const struct seat *seat)
+{
+    return seat->held_until_ms > hub->now_ms ? seat->held_until_ms - hub->now_ms : 1;
+}
+
 /* The relay. The bytes of `message` go on as they came, in an envelope of ours: nothing of the
  * sender's own envelope passes, and nothing in `message` can reach out of its place, because the
  * scan has found it to be exactly one value. */
@@ -532,7 +538,7 @@ enum err hub_on_signal(struct hub *hub, struct conn *conn, const struct message 
     if (to->conn)
         hub->effects.send(hub->effects.ctx, to->conn, parts, ARRAY_SIZE(parts));
     else if (!keep(hub, to, parts, ARRAY_SIZE(parts)))
-        hub_answer_error(hub, conn, ERR_RATE_LIMITED, peer_id, to->held_until_ms - hub->now_ms);
+        hub_answer_error(hub, conn, ERR_RATE_LIMITED, peer_id, held_ms(hub, to));
     return OK;
 }
 
