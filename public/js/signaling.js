@@ -249,7 +249,7 @@ const isReason = (value) => value === 'left' || value === 'timeout' || value ===
 const isAnything = () => true;
 
 /** One row for each message: its members and the form of each. @type {Record<string, Record<string, (value: unknown) => boolean>>} */
-const FORMS = {
+export const FORMS = {
   RoomJoined: {
     roomId: isId, peerId: isId, resumed: isFlag, resumeToken: optional(isText), participants: listOf(isParticipant),
     iceServers: listOf(isObject), locked: isFlag, limits: isObject,
