@@ -9,6 +9,7 @@ import { vectors } from '../lib/vectors.mjs';
 import { load } from './client.js';
 
 const SIDES = /** @type {const} */ ([['ClientMessage', 'client'], ['HubMessage', 'hub']]);
+const VECTORS_MIN = 3;
 
 const fileOf = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const read = (path) => readFileSync(fileOf(path), 'utf8');
@@ -101,6 +102,36 @@ test('where the schema lets a fault pass, it is a repeated member, a size, or a 
   for (const { file, schema: mark } of vectors('invalid')) {
     if (mark) assert.match(file, /^(duplicate-|depth-|members-513|join-room-hello-too-long|join-room-resume-token-forged)/);
   }
+});
+
+for (const [side, from] of SIDES) {
+  for (const type of typesOf(side)) {
+    test(`${type} of the ${from} has at least ${VECTORS_MIN} valid and ${VECTORS_MIN} invalid vectors`, () => {
+      for (const kind of /** @type {const} */ (['valid', 'invalid'])) {
+        const count = vectors(kind).filter((vector) => vector.from === from && vector.type === type).length;
+        assert.ok(count >= VECTORS_MIN, `${kind}: ${count}`);
+      }
+    });
+  }
+}
+
+test('the valid vectors have every member, and do without every one that may be absent', () => {
+  for (const [side, from] of SIDES) {
+    for (const type of typesOf(side)) {
+      const objects = vectors('valid').filter((vector) => vector.from === from && vector.type === type).map(({ text }) => JSON.parse(text));
+      for (const member of membersOf(type)) {
+        // No vector can hold a token that is valid: a hub has to make it.
+        if (type !== 'JoinRoom' || member !== 'resumeToken') assert.ok(objects.some((object) => member in object), `no valid ${type} with ${member}`);
+        if (!neededBy(type).includes(member)) assert.ok(objects.some((object) => !(member in object)), `no valid ${type} without ${member}`);
+      }
+    }
+  }
+});
+
+test('every error has a vector, and so has every reason to leave', () => {
+  const said = vectors('valid').filter(({ from }) => from === 'hub').map(({ text }) => JSON.parse(text));
+  for (const code of schema.$defs.errorCode.enum) assert.ok(said.some((message) => message.code === code), code);
+  for (const reason of schema.$defs.UserLeft.properties.reason.enum) assert.ok(said.some((message) => message.reason === reason), reason);
 });
 
 // ---- the hub's tables ----
