@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import WebSocket from 'ws';
+import { faultOfHub } from './schema.mjs';
 import { Changes } from './wait.mjs';
 
 export const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -31,8 +32,11 @@ export class Participant {
     this.socket.on('message', (data, binary) => {
       assert.equal(binary, false, 'the hub sends text frames only');
       const text = data.toString();
+      const object = JSON.parse(text);
+      const fault = faultOfHub(object);
+      assert.ok(!fault, `the hub keeps to the schema: ${fault} in ${text.slice(0, 500)}`);
       this.received++;
-      this.queue.push({ text, object: JSON.parse(text) });
+      this.queue.push({ text, object });
       this.changes.changed();
     });
     this.socket.on('error', (error) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { Connection } from './http.mjs';
+import { faultOfHub } from './schema.mjs';
 
 export const TEXT = 1;
 export const BINARY = 2;
@@ -109,7 +110,10 @@ export class RawWebSocket {
     assert.ok(frame, 'the connection ended where a message was expected');
     assert.equal(frame.opcode, TEXT, `a text frame was expected: opcode ${frame.opcode} ${frame.payload.toString('latin1')}`);
     assert.ok(frame.fin && frame.rsv === 0);
-    return JSON.parse(frame.payload.toString('utf8'));
+    const message = JSON.parse(frame.payload.toString('utf8'));
+    const fault = faultOfHub(message);
+    assert.ok(!fault, `the hub keeps to the schema: ${fault}`);
+    return message;
   }
 
   /**
