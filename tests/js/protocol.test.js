@@ -177,3 +177,50 @@ test('what the page understands is what the hub says: types, members, and which 
     assert.deepEqual(needed.sort(), neededBy(type).sort(), type);
   }
 });
+
+// ---- the page for people ----
+
+const page = read('docs/protocol.md');
+
+/** What stands under a heading of the page. */
+function section(title) {
+  const [, behind] = page.split(`\n## ${title}\n`);
+  return (behind ?? assert.fail(`no section "${title}"`)).split('\n## ')[0];
+}
+
+/** The rows of the tables in a text, without their heads, each a list of its cells. */
+function rowsOf(text) {
+  const lines = text.split('\n').filter((line) => line.startsWith('| '));
+  const rows = lines.filter((line, i) => !line.startsWith('| ---') && !lines[i + 1]?.startsWith('| ---'));
+  return rows.map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+}
+const unquote = (cell) => cell.replace(/^`|`$/g, '');
+
+for (const [side, title] of [['ClientMessage', 'Client to hub'], ['HubMessage', 'Hub to client']]) {
+  test(`the page has every message of "${title}" and all its members, and no others`, () => {
+    const rows = rowsOf(section(title));
+    assert.deepEqual(rows.map(([type]) => unquote(type)), typesOf(side));
+    for (const [type, members] of rows) {
+      for (const member of membersOf(unquote(type))) assert.ok(members.includes(`\`${member}\``), `${type}: ${member}`);
+    }
+  });
+}
+
+test('the page names what is inside of participants', () => {
+  const inside = Object.keys(schema.$defs.participant.properties);
+  assert.ok(section('Hub to client').includes(`\`{${inside.join(', ')}}\``));
+});
+
+test('the page has every limit of RoomJoined, and no other', () => {
+  const [, place] = /<!-- limits -->\n([^]*?)<!-- \/limits -->/.exec(page) ?? assert.fail('no place for the limits');
+  assert.deepEqual(rowsOf(place).map(([member]) => unquote(member)).sort(), Object.keys(schema.$defs.limits.properties).sort());
+});
+
+test('the page has every error and every close code', () => {
+  assert.deepEqual(rowsOf(section('Errors')).map(([code]) => unquote(code)), schema.$defs.errorCode.enum);
+  assert.deepEqual(rowsOf(section('Close codes')).map(([code]) => code), closes.map(([, code]) => code));
+});
+
+test('the rules that hold always are eight: other pages and the tests count on their numbers', () => {
+  assert.deepEqual(section('Rules that hold always').match(/^\d+\. /gm), ['1. ', '2. ', '3. ', '4. ', '5. ', '6. ', '7. ', '8. ']);
+});
