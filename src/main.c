@@ -132,6 +132,7 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
         .assets_dir = config->assets[0] ? config->assets : NULL,
         .metrics = &server->metrics,
         .admission = server->admission,
+        .trusted_proxies = &config->trusted_proxies,
         .key = key,
     };
     if (!secret_load(&web.token_key, config->secret_file, config->state_dir, problem, problem_size))

@@ -46,4 +46,11 @@ struct http_head http_head_judge(struct str bytes);
  *   names  what the library knows, in any case, without colons. */
 MUST_USE bool http_head_names_part_of(struct str head, const struct str *names, size_t count);
 
+/* Finds the values of a header in a complete head, in the order in which they came, without the blanks
+ * around them. They point into head.
+ *   name      in any case, without the colon.
+ *   max       how many fit into out; HTTP_HEADER_LINES_MAX are always enough.
+ *   returns   how many there are. */
+size_t http_head_values(struct str head, struct str name, struct str *out, size_t max);
+
 #endif

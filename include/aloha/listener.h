@@ -4,7 +4,7 @@
 #ifndef ALOHA_LISTENER_H
 #define ALOHA_LISTENER_H
 
-#include "aloha/admission.h"
+#include "aloha/ip.h"
 
 #include <sys/socket.h>
 #include <uv.h>
@@ -30,7 +30,7 @@ uint16_t listener_port(const struct listener *listener);
 /* Stops listening at once; the memory goes when the loop has closed the handles. Accepts NULL. */
 void listener_close(struct listener *listener);
 
-/* What this address counts as. */
-address_key address_key_of(const struct sockaddr *address);
+/* All zeros for what is no IP address. */
+struct ip listener_ip_of(const struct sockaddr *address);
 
 #endif

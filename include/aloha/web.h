@@ -8,6 +8,7 @@
 
 #include "aloha/http.h"
 #include "aloha/hub.h"
+#include "aloha/ip.h"
 
 #include <sys/socket.h>
 #include <uv.h>
@@ -21,6 +22,7 @@ struct web_options {
         *assets_dir; /* serve the site from here, read anew for each request; NULL: policy.site */
     struct metrics *metrics;
     struct admission *admission;
+    const struct ip_networks *trusted_proxies;
     struct siphash_key key;
     struct token_key token_key;
 };
@@ -29,7 +31,17 @@ struct web_options {
  * the libuv part of libwebsockets is not installed; the log has said which. */
 MUST_USE struct web *web_new(uv_loop_t *loop, const struct web_options *options);
 
-/* Takes an accepted connection, or closes it when the limits say so. fits listener_accept_fn. */
+/* Takes an accepted connection, or closes it when the limits say so. fits listener_accept_fn.
+ *
+ * A connection counts for its address from here on. One from a trusted proxy counts for nobody at first; when the
+ * head of its first request is whole, it counts for that request's client (forwarded.h), who gets 429 and the
+ * end of the connection when they have their share. A request of another client on the same connection moves
+ * it over, at the price of a new connection; between requests it stays with its last client. So does a WebSocket to its
+ * end, and its joins with it. Requests that arrive together have to be of one client.
+ *
+ * What this leaves open: connections of a trusted proxy without a whole, well-formed head are bounded by
+ * connections_max and the time for a head alone; whoever can connect from a trusted address can name
+ * any client; and a proxy that adds no X-Forwarded-For is one client itself, with all who are behind it. */
 void web_adopt(void *ctx, int fd, const struct sockaddr *from);
 
 size_t web_connection_count(const struct web *web);

@@ -49,6 +49,8 @@ static const struct words {
      "This server answers to another name. Please check the address."},
     {426, "Upgrade Required", "A WebSocket lives here",
      "This address speaks WebSocket version 13, not pages."},
+    {429, "Too Many Requests", "Too much at once",
+     "Too many connections come from your address. Please wait a moment."},
     {431, "Request Header Fields Too Large", "Too much to read",
      "The request carries more headers than this server reads."},
     {505, "HTTP Version Not Supported", "Another HTTP, please", "This port speaks HTTP/1.1."},

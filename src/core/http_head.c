@@ -297,3 +297,18 @@ bool http_head_names_part_of(struct str head, const struct str *names, size_t co
     }
     return false;
 }
+
+size_t http_head_values(struct str head, struct str name, struct str *out, size_t max)
+{
+    size_t count = 0;
+
+    str_cut(&head, '\n'); /* the request line */
+    while (head.size && count < max) {
+        struct str value = str_cut(&head, '\r');
+        str_cut(&head, '\n');
+        struct str its_name = str_cut(&value, ':');
+        if (value.text && str_equal_nocase(its_name, name))
+            out[count++] = str_trim(value);
+    }
+    return count;
+}

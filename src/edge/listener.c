@@ -201,12 +201,13 @@ void listener_close(struct listener *listener)
     uv_close((uv_handle_t *)&listener->pause, on_handle_closed);
 }
 
-address_key address_key_of(const struct sockaddr *address)
+struct ip listener_ip_of(const struct sockaddr *address)
 {
+    struct ip ip = {0};
+
     if (address->sa_family == AF_INET6)
-        return address_key_ipv6(((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr);
-    if (address->sa_family == AF_INET)
-        return address_key_ipv4(
-            (const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr.s_addr);
-    return 0;
+        memcpy(ip.bytes, ((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr, 16);
+    else if (address->sa_family == AF_INET)
+        ip = ip_of_ipv4((const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr.s_addr);
+    return ip;
 }

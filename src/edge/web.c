@@ -25,6 +25,33 @@ static void all_gone(uv_timer_t *timer)
         web->on_empty(web->on_empty_ctx);
 }
 
+/* ---- whom a connection counts for ---- */
+
+static void uncount(struct connection *connection)
+{
+    struct web *web = connection->web;
+
+    if (connection->counted)
+        admission_disconnect(web->options.admission, connection->from, uv_now(web->loop));
+    connection->counted = false;
+}
+
+bool web_count(struct connection *connection, address_key client)
+{
+    struct web *web = connection->web;
+
+    if (connection->counted && connection->from == client)
+        return true;
+    if (!admission_connect(web->options.admission, client, uv_now(web->loop))) {
+        web->options.metrics->values[METRIC_REFUSED_ADDRESS]++;
+        return false;
+    }
+    uncount(connection);
+    connection->from = client;
+    connection->counted = true;
+    return true;
+}
+
 /* ---- the library's one callback ---- */
 
 void web_connection_free(struct connection *connection)
@@ -38,7 +65,7 @@ void web_connection_free(struct connection *connection)
     web_socket_deinit(connection);
     DL_DELETE(web->connections, connection);
     metrics->values[METRIC_CONNECTIONS] = --web->connection_count;
-    admission_disconnect(web->options.admission, connection->from, uv_now(web->loop));
+    uncount(connection);
     free(connection);
     if (web->on_empty && web->connection_count == 0)
         uv_timer_start(&web->tick, all_gone, 0, 0); /* not from inside the library */
@@ -110,11 +137,28 @@ static const struct lws_protocols protocols[] = {
 
 /* ---- adoption ---- */
 
+static struct connection *new_connection(struct web *web, const struct sockaddr *from)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (!connection)
+        return NULL;
+    connection->web = web;
+    connection->address = listener_ip_of(from);
+    connection->proxied = ip_networks_have(web->options.trusted_proxies, connection->address);
+    connection->opened_tick = web->ticks;
+    if (!connection->proxied &&
+        !web_count(connection, address_key_ipv6(connection->address.bytes))) {
+        free(connection);
+        return NULL;
+    }
+    return connection;
+}
+
 void web_adopt(void *ctx, int fd, const struct sockaddr *from)
 {
     struct web *web = ctx;
     uint64_t *values = web->options.metrics->values;
-    address_key key = address_key_of(from);
 
     if (web->draining || web->connection_count >= web->options.limits->connections_max ||
         (rlim_t)fd + DESCRIPTORS_KEPT_FREE > web->descriptors_max) {
@@ -122,20 +166,11 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from)
         close(fd);
         return;
     }
-    if (!admission_connect(web->options.admission, key, uv_now(web->loop))) {
-        values[METRIC_REFUSED_ADDRESS]++;
-        close(fd);
-        return;
-    }
-    struct connection *connection = calloc(1, sizeof *connection);
+    struct connection *connection = new_connection(web, from);
     if (!connection) {
-        admission_disconnect(web->options.admission, key, uv_now(web->loop));
         close(fd);
         return;
     }
-    connection->web = web;
-    connection->from = key;
-    connection->opened_tick = web->ticks;
     DL_APPEND(web->connections, connection);
     values[METRIC_CONNECTIONS] = ++web->connection_count;
     values[METRIC_CONNECTIONS_TOTAL]++;

@@ -2,6 +2,7 @@
  * the library read only what is well formed and complete. So slow heads hold no memory of the
  * library's, and its lenient parser never meets what two parsers could read in two ways
  * (http_head.h). */
+#include "aloha/forwarded.h"
 #include "aloha/log.h"
 #include "web_private.h"
 
@@ -74,13 +75,27 @@ static struct http_head judge(const struct web *web, struct str bytes)
     return head;
 }
 
+/* Whom a request counts for. */
+static address_key client_of(const struct connection *connection, struct str head)
+{
+    struct str values[HTTP_HEADER_LINES_MAX];
+
+    if (!connection->proxied)
+        return connection->from;
+    size_t count = http_head_values(head, STR("x-forwarded-for"), values, ARRAY_SIZE(values));
+    struct ip client = forwarded_client(connection->address,
+                                        connection->web->options.trusted_proxies, values, count);
+    return address_key_ipv6(client.bytes);
+}
+
 /* Lets the library read: the first head, and those that follow it at once when they are in order
- * too. If anything else follows, web_http.c notices that the library has read too much, and ends
- * it. */
+ * too and of the same client. If anything else follows, web_http.c notices that the library has
+ * read too much, and ends it. */
 static void pass(struct connection *connection, struct http_head head, struct str bytes)
 {
     wait_for_more(connection->door, 0);
-    while (head.verdict == HTTP_HEAD_COMPLETE) {
+    while (head.verdict == HTTP_HEAD_COMPLETE &&
+           client_of(connection, (struct str){bytes.text, head.size}) == connection->from) {
         connection->heads_passed++;
         connection->heads_size += head.size;
         bytes = (struct str){bytes.text + head.size, bytes.size - head.size};
@@ -142,6 +157,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         wait_for_more(door, (size_t)size);
     else if (head.verdict == HTTP_HEAD_REFUSED)
         refuse(connection, head.status);
+    else if (!web_count(connection, client_of(connection, (struct str){bytes, head.size})))
+        refuse(connection, 429);
     else
         pass(connection, head, peeked);
 }

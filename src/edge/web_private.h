@@ -18,7 +18,10 @@ struct connection {
     struct connection *prev_settling, *next_settling; /* web->settling, while `settling` */
     bool settling;                                    /* answered; to be watched after this turn */
     uint64_t opened_tick;
-    address_key from;
+    struct ip address; /* of its other end */
+    bool proxied;      /* which is a proxy of ours: requests count for their clients (web.h) */
+    bool counted;      /* by admission.h, for `from` */
+    address_key from;  /* the client of its last request */
     struct connection *prev, *next;                 /* web->connections (utlist) */
     struct connection *prev_closing, *next_closing; /* web->closing, while `closing` */
 
@@ -83,6 +86,8 @@ struct web {
 /* web.c */
 /* Gives an accepted connection whose first request is in order to the library. */
 void web_admit(struct connection *connection, int fd);
+/* Counts a connection for a client; false when that one has its share, and nothing has changed then. */
+bool web_count(struct connection *connection, address_key client);
 /* Forgets a connection that the library does not have. */
 void web_connection_free(struct connection *connection);
 

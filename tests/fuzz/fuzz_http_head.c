@@ -113,6 +113,24 @@ static void check_complete(struct str head)
     CHECK(rest.size == 0);
 }
 
+/* http_head_values() finds what a walk along the lines finds: here of a header that proxies add. */
+static void check_values(struct str head)
+{
+    struct str values[HTTP_HEADER_LINES_MAX], rest = head, line;
+    size_t found = http_head_values(head, STR("X-Forwarded-For"), values, ARRAY_SIZE(values));
+    size_t count = 0;
+
+    (void)take_line(&rest);
+    for (line = take_line(&rest); line.size; line = take_line(&rest)) {
+        struct str name = str_cut(&line, ':');
+        if (!is_named(name, "x-forwarded-for"))
+            continue;
+        CHECK(count < found && str_equal(values[count], str_trim(line)));
+        count++;
+    }
+    CHECK(count == found);
+}
+
 static void check_status(unsigned status)
 {
     CHECK(status == 400 || status == 403 || status == 405 || status == 414 || status == 431 ||
@@ -160,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case HTTP_HEAD_COMPLETE:
         CHECK(head.size <= size && head.size <= HTTP_HEAD_SIZE_MAX);
         check_complete((struct str){bytes.text, head.size});
+        check_values((struct str){bytes.text, head.size});
         break;
     case HTTP_HEAD_REFUSED:
         check_status(head.status);

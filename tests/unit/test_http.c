@@ -678,7 +678,7 @@ TEST(every_refusal_has_words_of_its_own_and_repeats_nothing_of_the_request)
 
 TEST(a_refusal_that_no_request_alone_can_cause_has_words_too)
 {
-    static const unsigned statuses[] = {421};
+    static const unsigned statuses[] = {421, 429};
 
     for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
         struct http_decision refused = {.action = HTTP_SHOW_ERROR, .status = statuses[i]};

@@ -322,6 +322,25 @@ TEST(a_header_whose_name_is_only_the_beginning_of_a_known_one_is_found)
         EXPECT_THAT(!names_part(others[i]), "%s", others[i]);
 }
 
+TEST(the_values_of_a_header_are_found_in_their_order)
+{
+    struct str head =
+        STR("GET /?x-forwarded-for:0 HTTP/1.1\r\nHost: x-forwarded-for:1\r\n"
+            "X-Forwarded-For: a, b\r\nX-Forwarded-Fort: no\r\nForwarded-For: no\r\n"
+            "x-forwarded-for:\tc:d \r\nX-FORWARDED-FOR:\r\n\r\nX-Forwarded-For: beyond");
+    struct str values[HTTP_HEADER_LINES_MAX];
+
+    struct http_head judged = http_head_judge(head);
+    EXPECT_UINT(HTTP_HEAD_COMPLETE, judged.verdict);
+    head.size = judged.size;
+    EXPECT_UINT(3, http_head_values(head, STR("x-forwarded-for"), values, ARRAY_SIZE(values)));
+    EXPECT_STR("a, b", values[0]);
+    EXPECT_STR("c:d", values[1]);
+    EXPECT_STR("", values[2]);
+    EXPECT_UINT(2, http_head_values(head, STR("X-Forwarded-For"), values, 2));
+    EXPECT_UINT(0, http_head_values(head, STR("x-forwarded"), values, ARRAY_SIZE(values)));
+}
+
 TEST(headers_that_decide_come_once_at_most)
 {
     static const struct {
