@@ -106,8 +106,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         web_socket_writeable(connection);
         return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        web_socket_client_closes(connection, in, size);
-        return 0;
+        return web_socket_client_closes(connection, in, size);
     case LWS_CALLBACK_CLOSED: /* also without ESTABLISHED before it */
         web_socket_closed(connection);
         return 0;

@@ -115,8 +115,7 @@ void web_http_count(struct metrics *metrics, unsigned status);
 /* web_socket.c: one WebSocket. */
 int web_socket_opened(struct connection *connection);
 int web_socket_received(struct connection *connection, const char *data, size_t size);
-void web_socket_client_closes(struct connection *connection, const unsigned char *data,
-                              size_t size);
+int web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size);
 void web_socket_writeable(struct connection *connection);
 void web_socket_closed(struct connection *connection);
 void web_socket_deinit(struct connection *connection);

@@ -343,12 +343,15 @@ int web_socket_received(struct connection *connection, const char *data, size_t 
     return 0;
 }
 
-void web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size)
+int web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size)
 {
     unsigned code = size >= 2 ? (unsigned)data[0] << 8 | data[1] : 1000;
 
+    flush(connection); /* what it is told in answer to what stood before its close frame */
     connection->client_closed = true;
     connection->client_clean = code == 1000 || code == 1001;
+    /* The library waits without a limit until its own close frame can leave: not behind a full socket. */
+    return lws_partial_buffered(connection->wsi) ? -1 : 0;
 }
 
 void web_socket_closed(struct connection *connection)

@@ -97,6 +97,18 @@ describe('frames', () => {
     void witness;
   });
 
+  it('what was asked right before a close is answered before the close is', async () => {
+    const { raw, witness } = await rawAndWitness();
+    const questions = Array.from({ length: 20 }, () => frameBytes({ payload: '{"type":"x"}' }));
+    raw.connection.write(Buffer.concat([...questions, frameBytes({ opcode: CLOSE, payload: closePayload(1000) })]));
+    for (let i = 0; i < questions.length; i++) assert.equal((await raw.message()).code, 'unknown-type');
+    assert.equal((await raw.next())?.opcode, CLOSE);
+    await raw.connection.closed();
+    raw.destroy();
+    await witness.receive('UserLeft');
+    await witness.leave();
+  });
+
   it('a clean close is echoed, and the TCP connection goes', async () => {
     for (const payload of [Buffer.alloc(0), closePayload(1000), closePayload(1000, 'bye'), closePayload(1001, 'page gone'), closePayload(3000), closePayload(4999, 'x'.repeat(123))]) {
       const { raw, witness, peerId } = await rawAndWitness();
