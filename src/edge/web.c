@@ -101,6 +101,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return web_socket_received(connection, in, size);
     case LWS_CALLBACK_RECEIVE_PONG:
         hub_heard(connection->web->hub, connection->id, uv_now(connection->web->loop));
+        web_socket_handled(connection);
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         web_socket_writeable(connection);
@@ -206,6 +207,7 @@ static void on_prepare(uv_prepare_t *prepare)
 static void on_check(uv_check_t *check)
 {
     web_socket_flush_dirty(check->data);
+    web_socket_next_turn(check->data);
     web_door_watch_settled(check->data);
 }
 

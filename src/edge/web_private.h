@@ -46,6 +46,11 @@ struct connection {
     enum close_why closing; /* we are closing it; CLOSE_NONE: no */
     bool close_sent;
     uint64_t closing_since_ms;
+
+    uint64_t handled_turn; /* the turn of the loop that `handled` is about */
+    unsigned handled;      /* frames of it that were handled in that turn */
+    bool paused;           /* so many that the rest of its input waits for the next turn */
+    struct connection *prev_paused, *next_paused; /* web->paused, while `paused` */
 };
 
 struct web {
@@ -57,6 +62,8 @@ struct web {
     struct connection *connections;
     struct connection *closing;
     struct connection *settling;
+    struct connection *paused;
+    uint64_t turn;  /* of the loop */
     uint64_t ticks; /* seconds that this process has run: a stop of it does not count */
     rlim_t descriptors_max;
     struct str library_headers[LIBRARY_HEADERS_MAX]; /* what the library knows; see http_head.h */
@@ -115,6 +122,11 @@ void web_http_count(struct metrics *metrics, unsigned status);
 /* web_socket.c: one WebSocket. */
 int web_socket_opened(struct connection *connection);
 int web_socket_received(struct connection *connection, const char *data, size_t size);
+/* One of its frames was handled. When it has had its share of this turn, the library keeps the rest of
+ * what it has read, and reads no more. */
+void web_socket_handled(struct connection *connection);
+/* The loop's turn has ended: everybody has a share again. */
+void web_socket_next_turn(struct web *web);
 int web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size);
 void web_socket_writeable(struct connection *connection);
 void web_socket_closed(struct connection *connection);

@@ -15,6 +15,7 @@ enum {
     FIN = 0x80,
     SPARE_CAPACITY_MAX = 16 * 1024, /* larger queues give their memory back */
     CLOSE_WAIT_MS = 1000,           /* for the client's close frame after ours */
+    FRAMES_PER_TURN = 64,           /* of one connection, handled in a turn (SECURITY R24) */
 };
 
 static uint64_t now_ms(const struct web *web)
@@ -313,6 +314,45 @@ int web_socket_opened(struct connection *connection)
     return 0;
 }
 
+/* The library reads 8 KiB at once, in which there is room for a thousand little frames. Nothing is lost or
+ * overtaken: it goes on with what it keeps before it reads again. */
+void web_socket_handled(struct connection *connection)
+{
+    struct web *web = connection->web;
+
+    if (connection->handled_turn != web->turn) {
+        connection->handled_turn = web->turn;
+        connection->handled = 0;
+    }
+    if (++connection->handled < FRAMES_PER_TURN || connection->paused)
+        return;
+    connection->paused = true;
+    DL_APPEND2(web->paused, connection, prev_paused, next_paused);
+    lws_rx_flow_control(connection->wsi, 0);
+}
+
+static void unpause(struct connection *connection)
+{
+    if (connection->paused)
+        DL_DELETE2(connection->web->paused, connection, prev_paused, next_paused);
+    connection->paused = false;
+}
+
+/* Also those that are being closed go on: the answer to our close frame is behind all the rest. */
+void web_socket_next_turn(struct web *web)
+{
+    bool any = web->paused != NULL;
+
+    web->turn++;
+    while (web->paused) {
+        struct connection *connection = web->paused;
+        unpause(connection);
+        lws_rx_flow_control(connection->wsi, 1);
+    }
+    if (any)
+        lws_cancel_service(web->context); /* or it looks at what it keeps when something comes */
+}
+
 int web_socket_received(struct connection *connection, const char *data, size_t size)
 {
     struct web *web = connection->web;
@@ -327,6 +367,7 @@ int web_socket_received(struct connection *connection, const char *data, size_t 
     /* After a close frame, theirs or ours, nothing counts (F16: this library still delivers). */
     if (!connection->id || connection->closing || connection->client_closed)
         return 0;
+    web_socket_handled(connection);
     struct reassembled got = reassembly_add(&connection->in, &part, web->ticks);
     switch (got.verdict) {
     case REASSEMBLY_MORE:
@@ -356,6 +397,7 @@ int web_socket_client_closes(struct connection *connection, const unsigned char 
 
 void web_socket_closed(struct connection *connection)
 {
+    unpause(connection);
     tell_hub(connection, connection->client_clean ? HUB_END_GOODBYE : HUB_END_LOST);
 }
 

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { Connection, request } from '../lib/http.mjs';
 import { Participant, assertServes, freshRoom, roomOf } from '../lib/participant.mjs';
 import { UNLIMITED, startServer } from '../lib/server.mjs';
-import { CLOSE, RawWebSocket, frameBytes, parseFrame } from '../lib/websocket.mjs';
+import { CLOSE, CONTINUATION, PING, PONG, RawWebSocket, closePayload, frameBytes, parseFrame } from '../lib/websocket.mjs';
 
 /**
  * @param {string[]} args @param {(server: Awaited<ReturnType<typeof startServer>>) => Promise<void>} work
@@ -356,6 +356,80 @@ describe('limits', () => {
       const baseline = await server.rss();
       assert.ok(baseline < 400 * 1024, `${baseline} KiB resident`);
     }, { wrap: (file, args) => ['/bin/sh', ['-c', 'ulimit -n $(ulimit -Hn); exec "$0" "$@"', file, ...args]] });
+  });
+
+  it('R24: five thousand little messages in one go are all answered, in order, with what stands between and behind them', async () => {
+    await withServer(UNLIMITED, async (server) => {
+      const raw = await RawWebSocket.open(server);
+      raw.send({ type: 'JoinRoom', roomId: freshRoom() });
+      await raw.message();
+      const peerId = (/** @type {number} */ i) => `7d3c1f0a-52b6-4c9e-9a41-${String(i).padStart(12, '0')}`;
+      const frames = [];
+      for (let i = 0; i < 5000; i++) {
+        if (i % 3 === 0) frames.push(frameBytes({ payload: `{"type":"Signal","peerId":"${peerId(i)}","message":1}` }));
+        else if (i % 3 === 1) frames.push(frameBytes({ payload: '{"type":"x"}' }));
+        else frames.push(frameBytes({ payload: '{"type":', fin: false }), frameBytes({ opcode: PONG, payload: 'unasked' }), frameBytes({ opcode: CONTINUATION, payload: '"y"}' }));
+      }
+      frames.push(frameBytes({ opcode: PING, payload: 'behind' }), frameBytes({ payload: '{"type":"last"}' }), frameBytes({ opcode: CLOSE, payload: closePayload(1000) }));
+      raw.connection.write(Buffer.concat(frames));
+      let pongs = 0;
+      let answers = 0;
+      for (let frame = await raw.next(); frame && frame.opcode !== CLOSE; frame = await raw.next()) {
+        if (frame.opcode === PONG) {
+          assert.equal(frame.payload.toString(), 'behind');
+          pongs++;
+          continue;
+        }
+        const answer = JSON.parse(frame.payload.toString());
+        if (answers % 3 === 0 && answers < 5000) assert.deepEqual([answer.code, answer.peerId], ['unknown-peer', peerId(answers)]);
+        else assert.equal(answer.code, 'unknown-type');
+        answers++;
+      }
+      assert.equal(answers, 5001);
+      assert.ok(pongs <= 1);
+      await raw.connection.closed();
+      raw.destroy();
+    });
+  });
+
+  it('R24: it stops reading a client that sends without end and reads nothing, goes on when it reads, and loses nothing', async () => {
+    await withServer([...UNLIMITED, '--queue-max', '65536'], async (server) => {
+      const raw = await RawWebSocket.open(server);
+      raw.send({ type: 'JoinRoom', roomId: freshRoom() });
+      await raw.message();
+      raw.connection.socket.pause();
+      const burst = Buffer.concat(Array.from({ length: 1000 }, () => frameBytes({ payload: '{"type":"x"}' })));
+      for (let i = 0; i < 20; i++) raw.connection.write(burst);
+      await assertServes(server);
+      raw.connection.socket.resume();
+      for (let i = 0; i < 20_000; i++) assert.equal((await raw.message()).code, 'unknown-type');
+      raw.destroy();
+    });
+  });
+
+  it('R24: who sends much at once has a share of each turn: who sends less is done before him', async () => {
+    await withServer(UNLIMITED, async (server) => {
+      const roomId = freshRoom();
+      const witness = await Participant.join(server, roomId);
+      const senders = [];
+      for (let i = 0; i < 2; i++) {
+        senders.push(await RawWebSocket.open(server));
+        senders[i].send({ type: 'JoinRoom', roomId });
+        await senders[i].message();
+        await witness.receive('UserJoined');
+      }
+      // While the server stands still all of it gets there; what either sends would fit into one read of 8 KiB.
+      server.child.kill('SIGSTOP');
+      for (const [i, count] of [400, 100].entries()) {
+        const burst = Array.from({ length: count }, () => frameBytes({ payload: '{"type":"x"}' }));
+        burst.push(frameBytes({ payload: `{"type":"Signal","peerId":"${witness.peerId}","message":${count}}` }));
+        await new Promise((resolve) => senders[i].connection.socket.write(Buffer.concat(burst), resolve));
+      }
+      server.child.kill('SIGCONT');
+      assert.deepEqual([(await witness.receive('Signal')).message, (await witness.receive('Signal')).message], [100, 400]);
+      for (const raw of senders) raw.destroy();
+      await witness.leave();
+    });
   });
 
   it('R24: one who sends as fast as he can, with every limit of rate off, starves nobody', async () => {
