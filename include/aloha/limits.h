@@ -69,6 +69,8 @@
       "Silence after which a connection counts as lost.", "closed 1012, the seat is kept")                      \
     X(queue_size_max, "queue-max", "maxQueueBytes", UNIT_KIB, 1024, 64, 65536,                                  \
       "What may wait for a connection that does not read.", "closed 4002")                                      \
+    X(queue_messages_max, "queue-messages", "maxQueueMessages", UNIT_MESSAGES, 256, 0, 65536,                   \
+      "Messages that may wait for a connection while its socket is full. 0 for no limit.", "closed 4002")       \
     X(queues_size_max, "queues-max", "", UNIT_MIB, 128, 1, 4095,                                                \
       "What may wait for all connections together.", "the slowest is closed 4002, hub-full to who joins")     \
     X(connections_max, "connections-max", "", UNIT_CONNECTIONS, 10000, 1, 1000000,                              \

@@ -75,6 +75,8 @@ static void check_config(const struct config *config)
     CHECK(is_within(limits->room_peers_max, 1, 50));
     CHECK(is_within(limits->message_size_max, 9 * 1024, 1024 * 1024));
     CHECK(is_within(limits->queue_size_max, 64 * 1024, 64 * 1024 * 1024));
+    CHECK(!limits->queue_messages_max ||
+          is_within(limits->queue_messages_max, 23 * (limits->room_peers_max - 1), 1000000));
     CHECK(is_within(limits->queues_size_max, 1024 * 1024, UINT32_MAX));
     CHECK(limits->gone_after_ms > limits->ping_after_ms && limits->ping_after_ms >= 1000);
     CHECK(is_within(limits->join_deadline_ms, 1000, 3600000));

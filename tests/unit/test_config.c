@@ -64,6 +64,7 @@ TEST(the_default_limits_are_the_promised_ones) /* SECURITY R13, R18 to R23, R32,
     EXPECT_UINT(2 * 1024 * 1024, limits->bytes.burst);
     EXPECT_UINT(65536, limits->message_size_max);
     EXPECT_UINT(1024 * 1024, limits->queue_size_max);
+    EXPECT_UINT(256, limits->queue_messages_max);
     EXPECT_UINT(128 * 1024 * 1024, limits->queues_size_max);
     EXPECT_UINT(12, limits->room_peers_max);
     EXPECT_UINT(10000, limits->join_deadline_ms);
@@ -241,6 +242,11 @@ TEST(limits_that_contradict_each_other_are_refused_or_made_to_fit)
     if (read_flags("--message-max=1024", "--rate-bytes=1"))
         EXPECT_THAT(config.limits.message_size_max <= config.limits.bytes.burst,
                     "a message of the allowed size is always over the rate");
+    if (read_flags("--room-peers-max=50", "--queue-messages=1"))
+        EXPECT_THAT(config.limits.queue_messages_max >= 49 * 22,
+                    "who joins a full room is sent away for what the others offer");
+    EXPECT(read_flags("--room-peers-max=50", "--queue-messages=0"));
+    EXPECT_UINT(0, config.limits.queue_messages_max);
 }
 
 /* ---- the table, as the page has it ---- */
