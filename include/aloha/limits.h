@@ -70,7 +70,8 @@
     X(queue_size_max, "queue-max", "maxQueueBytes", UNIT_KIB, 1024, 64, 65536,                                  \
       "What may wait for a connection that does not read.", "closed 4002")                                      \
     X(queue_messages_max, "queue-messages", "maxQueueMessages", UNIT_MESSAGES, 256, 0, 65536,                   \
-      "Messages that may wait for a connection while its socket is full. 0 for no limit.", "closed 4002")       \
+      "Messages that may wait for a connection while its socket is full; 23 for each other one in a room "       \
+      "always may. 0 for no limit.", "closed 4002")                                                             \
     X(queues_size_max, "queues-max", "", UNIT_MIB, 128, 1, 4095,                                                \
       "What may wait for all connections together.", "the slowest is closed 4002, hub-full to who joins")     \
     X(connections_max, "connections-max", "", UNIT_CONNECTIONS, 10000, 1, 1000000,                              \
@@ -113,6 +114,7 @@ enum {
     LIMIT_RATE_ERROR_EVERY_MS = 1000, /* at most one `rate-limited` in that time */
     LIMIT_CLOCK_STEP_MAX_MS = 2000, /* a longer gap between two ticks was ours, not the clients' */
     LIMIT_ICE_PER_MINUTE = 6,       /* RefreshIceServers of one connection (SECURITY R49) */
+    LIMIT_MESH_MESSAGES = 23, /* that each sends to one who joins: an offer and its candidates */
     LIMIT_FORGED_TOKENS_MAX = 10, /* of one address in LIMIT_FORGED_WINDOW_MS; then it waits ... */
     LIMIT_FORGED_WINDOW_MS = 30 * 60 * 1000,
     LIMIT_FORGED_WAIT_MAX_MS = 25000,      /* ... longer each time, up to this (SECURITY R39) */

@@ -62,6 +62,10 @@ void limits_derive(struct limits *limits)
 {
     uint32_t message = limits->message_size_max;
 
+    if (limits->queue_messages_max)
+        limits->queue_messages_max =
+            larger(limits->queue_messages_max, LIMIT_MESH_MESSAGES * (limits->room_peers_max - 1));
+
     limits->bytes_burst = larger(limits->bytes_burst, message);
     limits->backlog_size_max = larger(limits->backlog_size_max, 2 * message);
     limits->queue_size_max = larger(limits->queue_size_max, limits->backlog_size_max + message);

@@ -39,6 +39,7 @@ struct connection {
     conn_id id;             /* 0: the hub does not know it, not yet or no longer */
     struct reassembly in;   /* the message that is coming in */
     struct buf out;         /* frames not yet given to the library */
+    uint32_t out_messages;  /* how many those are */
     size_t out_in_library;  /* bytes that it still holds for a full socket */
     bool dirty;             /* listed in web->dirty */
     bool client_closed;     /* it has sent a close frame */

@@ -114,6 +114,30 @@ static void close_slowest(struct web *web)
         web_socket_close(slowest, CLOSE_SLOW);
 }
 
+/* What the library kept for a full socket may have left since. */
+static void settle_library_queue(struct connection *connection)
+{
+    if (!connection->out_in_library || lws_partial_buffered(connection->wsi))
+        return;
+    connection->web->queued_size -= connection->out_in_library;
+    connection->out_in_library = 0;
+    note_queues(connection->web, connection);
+}
+
+/* True when more would wait for this reader than may. Frames that only wait for the end of the turn count
+ * by their bytes alone: a room may say a lot at once to a socket that takes it all. */
+static bool waits_for_too_much(struct connection *connection, size_t framed)
+{
+    const struct limits *limits = connection->web->options.limits;
+
+    if (queued(connection) + framed > limits->queue_size_max)
+        return true;
+    if (!limits->queue_messages_max || connection->out_messages < limits->queue_messages_max)
+        return false;
+    settle_library_queue(connection);
+    return connection->out_in_library > 0;
+}
+
 /* Adds one frame to the queue, or closes the connection that lets it grow too long: it alone. */
 static void queue_frame(struct connection *connection, unsigned opcode, const struct str *parts,
                         size_t count)
@@ -130,9 +154,8 @@ static void queue_frame(struct connection *connection, unsigned opcode, const st
     if (connection->closing || connection->client_closed)
         return;
     take_spare(connection);
-    char *at = queued(connection) + framed > limits->queue_size_max
-                   ? NULL
-                   : buf_reserve(&connection->out, framed);
+    char *at =
+        waits_for_too_much(connection, framed) ? NULL : buf_reserve(&connection->out, framed);
     if (!at) {
         web_socket_close(connection, CLOSE_SLOW);
         return;
@@ -143,19 +166,10 @@ static void queue_frame(struct connection *connection, unsigned opcode, const st
         if (parts[i].size)
             memcpy(at, parts[i].text, parts[i].size);
     connection->out.size += (size_t)(at - start);
+    connection->out_messages++;
     web->queued_size += (size_t)(at - start);
     note_queues(web, connection);
     mark_dirty(connection);
-}
-
-/* What the library kept for a full socket may have left since. */
-static void settle_library_queue(struct connection *connection)
-{
-    if (!connection->out_in_library || lws_partial_buffered(connection->wsi))
-        return;
-    connection->web->queued_size -= connection->out_in_library;
-    connection->out_in_library = 0;
-    note_queues(connection->web, connection);
 }
 
 /* Gives all queued frames to the library in one write. What the socket does not take at once the
@@ -172,6 +186,7 @@ static void flush(struct connection *connection)
     int written = lws_write(wsi, (unsigned char *)connection->out.data, size, LWS_WRITE_RAW);
     web->options.metrics->values[METRIC_SENT_BYTES] += size;
     give_spare(connection);
+    connection->out_messages = 0;
     if (written >= 0 && lws_partial_buffered(wsi)) {
         connection->out_in_library = size; /* at most: an upper bound until it is gone */
         lws_callback_on_writable(wsi);
@@ -210,6 +225,7 @@ static void discard_queue(struct connection *connection)
 
     web->queued_size -= connection->out.size;
     buf_deinit(&connection->out);
+    connection->out_messages = 0;
     note_queues(web, connection);
 }
 

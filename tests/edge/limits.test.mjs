@@ -392,8 +392,8 @@ describe('limits', () => {
     });
   });
 
-  it('R24: it stops reading a client that sends without end and reads nothing, goes on when it reads, and loses nothing', async () => {
-    await withServer([...UNLIMITED, '--queue-max', '65536'], async (server) => {
+  it('R24: a client that sends much and reads nothing for a while loses nothing', async () => {
+    await withServer([...UNLIMITED, '--queue-max', '65536', '--queue-messages', '0'], async (server) => {
       const raw = await RawWebSocket.open(server);
       raw.send({ type: 'JoinRoom', roomId: freshRoom() });
       await raw.message();

@@ -227,6 +227,91 @@ describe('heartbeat', () => {
   it('ends cleanly', () => server.current.endsCleanly());
 });
 
+describe('R23: messages that wait for one reader', () => {
+  /** @param {string[]} options @param {(server: Awaited<ReturnType<typeof startServer>>) => Promise<void>} work */
+  async function withServer(options, work) {
+    const server = await startServer([...UNLIMITED, '--queue-max', '65536', ...options]);
+    try {
+      await work(server);
+      await server.endsCleanly();
+    } finally {
+      server.child.kill('SIGKILL');
+    }
+  }
+
+  /** Somebody in a room with one who does not read. @param {{ host?: string, port?: number }} server */
+  async function senderAndDeaf(server) {
+    const roomId = freshRoom();
+    const sender = await Participant.join(server, roomId);
+    const deaf = await RawWebSocket.open(server);
+    deaf.send({ type: 'JoinRoom', roomId });
+    const { peerId } = await deaf.message();
+    await sender.receive('UserJoined');
+    deaf.connection.socket.pause();
+    return { sender, deaf, peerId };
+  }
+
+  /** Signals of 1 KiB, some at a time and each lot heard, until there is what is waited for. */
+  async function signalUntil(/** @type {Participant} */ sender, /** @type {string} */ peerId, /** @type {() => Promise<boolean> | boolean} */ done) {
+    let sent = 0;
+    while (sent < 60_000 && !(await done())) {
+      for (let i = 0; i < 50; i++) sender.signal(peerId, { number: sent++, padding: 'x'.repeat(1000) });
+      sender.send({ type: 'Marker' });
+      await sender.changes.until(() => sender.queue.some(({ object }) => object.code === 'unknown-type'), 'the answer behind the signals');
+      sender.queue = sender.queue.filter(({ object }) => object.code !== 'unknown-type');
+    }
+    return sent;
+  }
+
+  it('more than --queue-messages behind a full socket are too many, however small', async () => {
+    await withServer([], async (server) => {
+      const { sender, deaf, peerId } = await senderAndDeaf(server);
+      await signalUntil(sender, peerId, () => sender.queue.length > 0);
+      const left = await sender.receive('UserLeft');
+      assert.deepEqual([left.peerId, left.reason], [peerId, 'removed']);
+      assert.equal(await metric(server, 'aloha_websockets_closed_total{reason="slow"}'), 1);
+      assert.ok((await metric(server, 'aloha_queue_high_bytes')) < 1024 * 1024, 'long before 64 MiB waited');
+      deaf.destroy();
+      await sender.leave();
+    });
+  });
+
+  it('with --queue-messages 0 only their bytes count, and who reads again gets them all', async () => {
+    await withServer(['--queue-messages', '0'], async (server) => {
+      const { sender, deaf, peerId } = await senderAndDeaf(server);
+      const sent = await signalUntil(sender, peerId, async () => (await metric(server, 'aloha_queue_bytes')) > 1024 * 1024);
+      deaf.connection.socket.resume();
+      for (let i = 0; i < sent; i++) assert.equal((await deaf.message()).message.number, i);
+      assert.equal(sender.queue.length, 0);
+      deaf.destroy();
+      await sender.leave();
+    });
+  });
+
+  it('what is said in one turn to a socket that takes it is not too much', async () => {
+    await withServer(['--queue-messages', '1', '--room-peers-max', '20'], async (server) => {
+      const roomId = freshRoom();
+      const reader = await Participant.join(server, roomId);
+      const crowd = [];
+      for (let i = 0; i < 19; i++) {
+        crowd.push(await RawWebSocket.open(server));
+        crowd[i].send({ type: 'JoinRoom', roomId });
+        await crowd[i].message();
+        await reader.receive('UserJoined');
+      }
+      server.child.kill('SIGSTOP'); // so that all of it is there in the first turn: 19 * 60 of 23 * 19 that would be allowed to wait
+      for (const raw of crowd) {
+        const burst = Array.from({ length: 60 }, (_, i) => frameBytes({ payload: `{"type":"Signal","peerId":"${reader.peerId}","message":${i}}` }));
+        await new Promise((resolve) => raw.connection.socket.write(Buffer.concat(burst), resolve));
+      }
+      server.child.kill('SIGCONT');
+      for (let i = 0; i < 19 * 60; i++) await reader.receive('Signal');
+      for (const raw of crowd) raw.destroy();
+      reader.destroy();
+    });
+  });
+});
+
 describe('hundreds of slow clients', () => {
   it('do not keep others out', async () => {
     const server = await startServer();
@@ -253,4 +338,12 @@ async function page(port) {
   const response = await connection.response();
   connection.destroy();
   return response.body.toString();
+}
+
+/** @param {{ opsPort?: number }} server @param {string} name  with its labels */
+async function metric(server, name) {
+  const text = await (await fetch(`http://127.0.0.1:${server.opsPort}/metrics`)).text();
+  const line = text.split('\n').find((l) => l.startsWith(`${name} `));
+  assert.ok(line, `${name} is among the metrics`);
+  return Number(line.slice(name.length));
 }
