@@ -280,8 +280,13 @@ const char *peer_id(unsigned n)
 
 const char *resume_token(const char *room, unsigned peer, uint64_t process)
 {
+    return resume_token_at(room, peer, process, WORLD_WALL_S);
+}
+
+const char *resume_token_at(const char *room, unsigned peer, uint64_t process, uint64_t issued_s)
+{
     char text[TOKEN_SIZE + 1];
-    struct token token = {.process = process, .issued_s = WORLD_WALL_S};
+    struct token token = {.process = process, .issued_s = issued_s};
 
     memcpy(token.peer_id, peer_id(peer), sizeof token.peer_id);
     if (!token_write(text, &world_key, str_of(room), &token))

@@ -93,6 +93,7 @@ const char *room_rejoined(const char *room, unsigned peer, const char *others, b
                           bool locked, uint64_t process);
 /* The token that such a process gives out at WORLD_WALL_S. */
 const char *resume_token(const char *room, unsigned peer, uint64_t process);
+const char *resume_token_at(const char *room, unsigned peer, uint64_t process, uint64_t issued_s);
 const char *participant(unsigned peer); /* one without a name */
 const char *user_joined(unsigned peer);
 const char *user_left(unsigned peer, const char *reason);
