@@ -522,8 +522,9 @@ static void step_nonsense(struct walk *walk, unsigned socket)
                                       "{\"type\":\"LockRoom\",\"locked\":1}",
                                       "{\"type\":\"Signal\",\"peerId\":\"x\"}"};
 
-    if (says(walk, socket, bad[dice_below(&walk->dice, ARRAY_SIZE(bad))]))
-        model_nonsense(&walk->model, socket, ERR_BAD_MESSAGE);
+    for (unsigned i = dice_below(&walk->dice, 5) ? 1 : LIMIT_BAD_MESSAGES_MAX; i; i--)
+        if (says(walk, socket, bad[dice_below(&walk->dice, ARRAY_SIZE(bad))]))
+            model_nonsense(&walk->model, socket, ERR_BAD_MESSAGE);
 }
 
 static void step_unknown(struct walk *walk, unsigned socket)
