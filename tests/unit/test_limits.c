@@ -96,7 +96,8 @@ TEST(each_row_can_be_set_and_goes_into_its_own_field)
     for (size_t i = 0; i < LIMITS_COUNT; i++) {
         const struct limit_row *row = &limit_rows[i];
         char name[] = "aloha", flag[80], problem[128];
-        uint32_t value = row->def + (row->def < row->max ? 1u : -1u);
+        uint32_t value =
+            row->def + (row->def > row->min ? -1u : 1u); /* down: nothing has to make room */
         snprintf(flag, sizeof flag, "--%s=%u", row->option, value);
         char *argv[] = {name, flag};
         struct config config;
