@@ -617,6 +617,8 @@ void hub_hold(struct hub *hub, struct conn *conn)
 
 void hub_expire_held(struct hub *hub)
 {
+    if (hub->draining)
+        return; /* they come back to the next process, however long this one takes to end */
     while (hub->held && hub->held->held_until_ms <= hub->now_ms)
         free_seat(hub, hub->held, "timeout");
 }
