@@ -104,12 +104,17 @@ struct str source_file_read(const char *path)
 /* ---- allocations that fail on demand: the linker's --wrap leads our code's calls here ---- */
 
 static unsigned countdown;
-static bool has_failed;
+static bool has_failed, held;
 
 void fail_allocation(unsigned n)
 {
     countdown = n;
     has_failed = false;
+}
+
+void hold_failures(bool hold)
+{
+    held = hold;
 }
 
 bool allocation_has_failed(void)
@@ -119,7 +124,7 @@ bool allocation_has_failed(void)
 
 static bool fails_now(void)
 {
-    if (countdown == 0 || --countdown > 0)
+    if (held || countdown == 0 || --countdown > 0)
         return false;
     has_failed = true;
     return true;

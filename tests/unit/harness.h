@@ -43,6 +43,8 @@ struct str source_file_read(const char *path);
 /* From now on the n-th allocation (1 is the next) made by our code, by jansson or by OpenSSL fails, once.
  * 0: none. */
 void fail_allocation(unsigned n);
+/* While held, allocations neither fail nor count: for what the test itself does. */
+void hold_failures(bool hold);
 /* True when an allocation has failed since fail_allocation(). */
 bool allocation_has_failed(void);
 
