@@ -200,6 +200,81 @@ TEST(the_table_of_addresses_has_an_end)
     admission_free(admission);
 }
 
+/* ---- forged tokens, SECURITY R39 ---- */
+
+TEST(an_address_that_forges_waits_longer_each_time_up_to_a_limit)
+{
+    static const unsigned waits_ms[] = {1000, 2000, 4000, 8000, 16000, 25000, 25000};
+    struct limits limits = limits_of(0, (struct bucket_rate){0, 0}, (struct bucket_rate){0, 0});
+    struct admission *admission = admission_new(&limits, key);
+    address_key a = ipv4(192, 0, 2, 1), b = ipv4(192, 0, 2, 2);
+    uint64_t now_ms = T0;
+
+    EXPECT(admission_connect(admission, a, T0) && admission_connect(admission, b, T0));
+    for (int i = 0; i < LIMIT_FORGED_TOKENS_MAX - 1; i++) {
+        admission_note_forged(admission, a, now_ms);
+        EXPECT_UINT(0, admission_forged_wait(admission, a, now_ms));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(waits_ms); i++) {
+        admission_note_forged(admission, a, now_ms);
+        EXPECT_UINT(waits_ms[i], admission_forged_wait(admission, a, now_ms));
+        EXPECT_UINT(1, admission_forged_wait(admission, a, now_ms + waits_ms[i] - 1));
+        EXPECT_UINT(0, admission_forged_wait(admission, b, now_ms));
+        now_ms += waits_ms[i];
+        EXPECT_UINT(0, admission_forged_wait(admission, a, now_ms));
+    }
+    for (int i = 0; i < 1000; i++) /* and it stays there */
+        admission_note_forged(admission, a, now_ms);
+    EXPECT_UINT(25000, admission_forged_wait(admission, a, now_ms));
+    admission_free(admission);
+}
+
+TEST(the_window_of_a_forger_begins_with_the_first_token_and_ends)
+{
+    struct limits limits = limits_of(0, (struct bucket_rate){0, 0}, (struct bucket_rate){0, 0});
+    struct admission *admission = admission_new(&limits, key);
+    address_key a = ipv4(192, 0, 2, 1);
+
+    EXPECT(admission_connect(admission, a, T0));
+    admission_note_forged(admission, a, T0);
+    for (int i = 0; i < LIMIT_FORGED_TOKENS_MAX - 2; i++)
+        admission_note_forged(admission, a, T0 + LIMIT_FORGED_WINDOW_MS - 1);
+    admission_note_forged(admission, a, T0 + LIMIT_FORGED_WINDOW_MS); /* the first of a new one */
+    EXPECT_UINT(0, admission_forged_wait(admission, a, T0 + LIMIT_FORGED_WINDOW_MS));
+    for (int i = 0; i < LIMIT_FORGED_TOKENS_MAX - 1; i++)
+        admission_note_forged(admission, a, T0 + LIMIT_FORGED_WINDOW_MS);
+    EXPECT_UINT(1000, admission_forged_wait(admission, a, T0 + LIMIT_FORGED_WINDOW_MS));
+    admission_free(admission);
+}
+
+TEST(a_forger_is_remembered_for_the_window_after_hanging_up)
+{
+    struct limits limits = limits_of(0, (struct bucket_rate){0, 0}, (struct bucket_rate){0, 0});
+    struct admission *admission = admission_new(&limits, key);
+    address_key a = ipv4(192, 0, 2, 1);
+
+    EXPECT(admission_connect(admission, a, T0));
+    admission_note_forged(admission, a, T0);
+    admission_disconnect(admission, a, T0);
+    admission_sweep(admission, T0 + LIMIT_FORGED_WINDOW_MS - 1);
+    EXPECT_UINT(1, admission_count(admission));
+    admission_sweep(admission, T0 + LIMIT_FORGED_WINDOW_MS);
+    EXPECT_UINT(0, admission_count(admission));
+    admission_free(admission);
+}
+
+TEST(of_an_address_that_is_not_known_nothing_is_noted)
+{
+    struct limits limits = limits_of(0, (struct bucket_rate){0, 0}, (struct bucket_rate){0, 0});
+    struct admission *admission = admission_new(&limits, key);
+
+    for (int i = 0; i < 100; i++)
+        admission_note_forged(admission, 7, T0);
+    EXPECT_UINT(0, admission_forged_wait(admission, 7, T0));
+    EXPECT_UINT(0, admission_count(admission));
+    admission_free(admission);
+}
+
 TEST(without_memory_a_newcomer_is_refused_and_the_known_are_not)
 {
     struct limits limits = limits_of(0, (struct bucket_rate){0, 0}, (struct bucket_rate){0, 0});

@@ -70,6 +70,14 @@ TEST(the_default_limits_are_the_promised_ones) /* SECURITY R13, R18 to R23, R32,
     EXPECT_UINT(10000, limits->join_deadline_ms);
     EXPECT_UINT(20000, limits->ping_after_ms);
     EXPECT_UINT(45000, limits->gone_after_ms);
+    EXPECT_UINT(30, limits->joins.burst);
+    EXPECT_UINT(16, limits->json_depth_max);
+    EXPECT_UINT(512, limits->json_values_max);
+    EXPECT_UINT(30000, limits->resume_ms);
+    EXPECT_UINT(64, limits->backlog_messages_max);
+    EXPECT_UINT(256 * 1024, limits->backlog_size_max);
+    EXPECT_UINT(32 * 1024 * 1024, limits->backlogs_size_max);
+    EXPECT_UINT(10000, limits->drain_ms);
 }
 
 TEST(a_flag_takes_its_value_behind_it_or_behind_an_equals_sign)
@@ -128,6 +136,32 @@ TEST(the_rest_of_the_environment_does_not_matter)
     EXPECT_UINT(3000, config.port);
     char *argv[] = {(char *)(uintptr_t)"aloha", NULL};
     EXPECT(config_read(&config, 1, argv, NULL, problem, sizeof problem));
+}
+
+TEST(a_burst_is_set_by_itself)
+{
+    EXPECT(read_words("--burst-messages=10", "--burst-joins=7", "--burst-connections=8",
+                      "--burst-bytes=100", NULL, NULL));
+    EXPECT_UINT(10, config.limits.messages.burst);
+    EXPECT_UINT(7, config.limits.joins.burst);
+    EXPECT_UINT(8, config.limits.connections.burst);
+    EXPECT_UINT(100 * 1024, config.limits.bytes.burst);
+    EXPECT_UINT(50 * 60, config.limits.messages.per_minute);
+    EXPECT(read_flags("--rate-messages=1", "--rate-connections=2"));
+    EXPECT_UINT(300, config.limits.messages.burst); /* it does not follow the rate */
+    EXPECT_UINT(60, config.limits.connections.burst);
+    EXPECT_UINT(60, config.limits.messages.per_minute);
+    EXPECT_UINT(120, config.limits.connections.per_minute);
+}
+
+TEST(where_the_key_lies_is_a_text)
+{
+    EXPECT(read_flags(NULL, NULL));
+    EXPECT_STR("", str_of(config.state_dir));
+    EXPECT_STR("", str_of(config.secret_file));
+    EXPECT(read_words("--state-dir=/a b", NULL, NULL, NULL, "ALOHA_SECRET_FILE=c=d", NULL));
+    EXPECT_STR("/a b", str_of(config.state_dir));
+    EXPECT_STR("c=d", str_of(config.secret_file));
 }
 
 TEST(zero_switches_a_rate_off)

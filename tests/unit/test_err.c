@@ -71,6 +71,18 @@ TEST(close_reasons_fit_into_a_control_frame_and_codes_may_be_sent)
     EXPECT_UINT(1000, close_code(CLOSE_NONE));
 }
 
+TEST(a_close_that_is_our_own_fault_keeps_the_seat_and_no_other_does)
+{
+    static const bool wanted[CLOSE_COUNT] = {[CLOSE_OUR_FAULT] = true,
+                                             [CLOSE_RESTART] = true,
+                                             [CLOSE_OVERLOADED] = true,
+                                             [CLOSE_SILENT] = true};
+
+    for (int i = CLOSE_NONE; i < CLOSE_COUNT; i++)
+        EXPECT_THAT(close_keeps_seat((enum close_why)i) == wanted[i], "%s",
+                    close_name((enum close_why)i));
+}
+
 TEST(the_released_close_codes_are_as_documented)
 {
     EXPECT_UINT(1003, close_code(CLOSE_UNSUPPORTED));
@@ -81,7 +93,9 @@ TEST(the_released_close_codes_are_as_documented)
     EXPECT_UINT(1013, close_code(CLOSE_OVERLOADED));
     EXPECT_UINT(4000, close_code(CLOSE_NO_JOIN));
     EXPECT_UINT(4001, close_code(CLOSE_REPLACED));
+    EXPECT_UINT(4001, close_code(CLOSE_REPLACED));
     EXPECT_UINT(4002, close_code(CLOSE_SLOW));
+    EXPECT_UINT(1012, close_code(CLOSE_SILENT));
     EXPECT_UINT(4003, close_code(CLOSE_UNAUTHORIZED));
     EXPECT_UINT(4004, close_code(CLOSE_REMOVED));
 }

@@ -145,6 +145,157 @@ TEST(a_seat_keeps_its_own_copy_of_the_name)
     rooms_free(rooms);
 }
 
+/* ---- the door ---- */
+
+static enum err knock(struct rooms *rooms, const char *room, unsigned n, struct seat **seat)
+{
+    return rooms_knock(rooms, str_of(room), id(n), (struct str){NULL, 0}, n, seat);
+}
+
+TEST(who_knocks_has_a_place_outside_and_none_inside)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *c;
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
+    EXPECT_ERR(OK, knock(rooms, "tea", 3, &c));
+    EXPECT(!a->knocking && b->knocking && c->knocking);
+    EXPECT_UINT(1, room_seat_count(b));
+    EXPECT(room_first_seat(c) == a && !a->next);
+    EXPECT(room_first_knock(a) == b && b->next == c && !c->next);
+    EXPECT(room_find_knock(a, str_of(id(3))) == c);
+    EXPECT_NULL(room_find_seat(a, str_of(id(3))));
+    EXPECT_NULL(room_find_knock(a, str_of(id(1))));
+    EXPECT_NULL(room_find_knock(a, (struct str){id(2), PEER_ID_SIZE - 1}));
+    EXPECT_STR("tea", room_id(b));
+
+    EXPECT_ERR(OK, rooms_admit(rooms, c));
+    EXPECT(!c->knocking && a->next == c);
+    EXPECT(room_find_seat(a, str_of(id(3))) == c);
+    EXPECT_UINT(2, room_seat_count(a));
+    EXPECT(room_first_knock(a) == b && !b->next);
+    rooms_free(rooms);
+}
+
+TEST(nobody_knocks_at_a_room_that_is_not_there)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *seat = NULL;
+
+    EXPECT_ERR(ERR_ROOM_FULL, knock(rooms, "tea", 1, &seat));
+    EXPECT_NULL(seat);
+    EXPECT_UINT(0, rooms_count(rooms));
+    rooms_free(rooms);
+}
+
+TEST(the_door_and_the_room_have_as_many_places)
+{
+    struct limits limits = limits_of(10, 2);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *c, *late = NULL;
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
+    EXPECT_ERR(OK, knock(rooms, "tea", 3, &c));
+    EXPECT_ERR(ERR_ROOM_FULL, knock(rooms, "tea", 4, &late));
+    EXPECT_ERR(OK, rooms_admit(rooms, b));
+    EXPECT_ERR(ERR_ROOM_FULL, rooms_admit(rooms, c));
+    EXPECT(c->knocking && room_first_knock(a) == c);
+    EXPECT_ERR(ERR_ROOM_FULL,
+               knock(rooms, "tea", 4, &late)); /* there is a place, but the room is full */
+    EXPECT_NULL(late);
+    rooms_leave(rooms, a);
+    EXPECT_ERR(OK, knock(rooms, "tea", 4, &late));
+    rooms_leave(rooms, late);
+    EXPECT_ERR(OK, rooms_admit(rooms, c));
+    EXPECT_NULL(room_first_knock(c));
+    rooms_free(rooms);
+}
+
+TEST(a_room_stays_as_long_as_somebody_is_in_it_or_at_its_door)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b;
+
+    EXPECT(!rooms_exists(rooms, STR("tea")));
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
+    EXPECT(rooms_exists(rooms, STR("tea")));
+    rooms_leave(rooms, a);
+    EXPECT_UINT(0, room_seat_count(b));
+    EXPECT(rooms_exists(rooms, STR("tea")));
+    rooms_leave(rooms, b);
+    EXPECT(!rooms_exists(rooms, STR("tea")));
+    EXPECT_UINT(0, rooms_count(rooms));
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
+    rooms_leave(rooms, b);
+    EXPECT_UINT(1, rooms_count(rooms));
+    EXPECT_NULL(room_first_knock(a));
+    EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
+    rooms_free(rooms); /* with a knock */
+}
+
+TEST(a_lock_is_the_rooms_own)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *c;
+
+    EXPECT(!rooms_is_locked(rooms, STR("tea")));
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "coffee", 2, &b));
+    EXPECT(!room_is_locked(a));
+    room_set_locked(a, true);
+    EXPECT_ERR(OK, knock(rooms, "tea", 3, &c));
+    EXPECT(room_is_locked(c) && rooms_is_locked(rooms, STR("tea")));
+    EXPECT(!room_is_locked(b) && !rooms_is_locked(rooms, STR("coffee")));
+    room_set_locked(c, false);
+    EXPECT(!rooms_is_locked(rooms, STR("tea")));
+    rooms_free(rooms);
+}
+
+TEST(a_seat_is_found_by_its_room_and_its_id)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *c;
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "coffee", 2, &b));
+    EXPECT_ERR(OK, knock(rooms, "tea", 3, &c));
+    EXPECT(rooms_find_seat(rooms, STR("tea"), str_of(id(1))) == a);
+    EXPECT(rooms_find_seat(rooms, STR("coffee"), str_of(id(2))) == b);
+    EXPECT_NULL(rooms_find_seat(rooms, STR("coffee"), str_of(id(1))));
+    EXPECT_NULL(rooms_find_seat(rooms, STR("milk"), str_of(id(1))));
+    EXPECT_NULL(rooms_find_seat(rooms, STR("tea"), str_of(id(3)))); /* knocks */
+    EXPECT_NULL(rooms_find_seat(rooms, STR("tea"), (struct str){NULL, 0}));
+    rooms_free(rooms);
+}
+
+TEST(a_knock_without_memory_changes_nothing)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b = NULL;
+
+    EXPECT_ERR(OK, join(rooms, "tea", 1, &a));
+    fail_allocation(1);
+    EXPECT_ERR(ERR_NO_MEMORY, knock(rooms, "tea", 2, &b));
+    fail_allocation(0);
+    EXPECT(!b && !room_first_knock(a));
+    EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
+    fail_allocation(1);
+    EXPECT_ERR(OK, rooms_admit(rooms, b)); /* needs none */
+    fail_allocation(0);
+    rooms_free(rooms);
+}
+
 TEST(many_rooms_are_all_found_again)
 {
     enum { MANY = 3000 };
