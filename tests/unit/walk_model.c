@@ -759,6 +759,6 @@ void model_tick(struct model *model)
         if (i < CONNS)
             look_after(model, i);
     }
-    while ((peer = next_expired(model)) != 0)
+    while (!model->draining && (peer = next_expired(model)) != 0)
         free_seat(model, peer, "timeout");
 }
