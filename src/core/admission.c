@@ -152,8 +152,6 @@ void admission_note_forged(struct admission *admission, address_key from, uint64
         return;
     unsigned doublings = address->forged - LIMIT_FORGED_TOKENS_MAX;
     uint64_t wait_ms = doublings < 5 ? UINT64_C(1000) << doublings : LIMIT_FORGED_WAIT_MAX_MS;
-    if (wait_ms > LIMIT_FORGED_WAIT_MAX_MS)
-        wait_ms = LIMIT_FORGED_WAIT_MAX_MS;
     address->forged_until_ms = now_ms + wait_ms;
 }
 
