@@ -460,6 +460,29 @@ TEST(a_string_fits_exactly_or_not_at_all)
     EXPECT(json_string_read(STR("\"\""), out, 0) == 0);
 }
 
+TEST(what_an_escape_spells_fits_as_a_whole_or_not_at_all)
+{
+    static const struct {
+        struct str json;
+        long size;
+    } rows[] = {
+        {ROW_STR("\"\\n\""), 1},
+        {ROW_STR("\"a\\u00e4\""), 3},
+        {ROW_STR("\"\\u20ac\""), 3},
+        {ROW_STR("\"\\ud83c\\udf3a\""), 4},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for (size_t capacity = 0; capacity < 6; capacity++) {
+            char out[8] = ".......";
+            long wanted = (long)capacity < rows[i].size ? -1 : rows[i].size;
+            EXPECT_THAT(json_string_read(rows[i].json, out, capacity) == wanted, "%s into %zu",
+                        rows[i].json.text, capacity);
+            EXPECT(out[capacity] == '.'); /* nothing past the capacity */
+        }
+    }
+}
+
 TEST(a_written_string_reads_back_as_it_was)
 {
     static const struct str rows[] = {
