@@ -368,7 +368,7 @@ TEST(random_strings_are_judged_as_the_grammar_has_them)
         for (unsigned count = dice_below(&dice, 12); count; count--) {
             struct str part = string_parts[dice_below(&dice, ARRAY_SIZE(string_parts))];
             if (dice_below(&dice, 8) || part.size < 2)
-                part = (struct str){"nr\\n\\r\\nnrnr" + dice_below(&dice, 6), dice_below(&dice, 6)};
+                part = (struct str){&"nr\\n\\r\\nnrnr"[dice_below(&dice, 6)], dice_below(&dice, 6)};
             memcpy(text + size, part.text, part.size);
             size += part.size;
         }
