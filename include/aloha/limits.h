@@ -86,7 +86,6 @@
       "Over how long the clients are sent away when the server ends.", "closed 1012")
 /* clang-format on */
 
-#define LIMIT_ONE(...)                     +1
 #define UNIT_ENUMERATOR(unit, text, scale) unit,
 enum unit { UNIT_TABLE(UNIT_ENUMERATOR) UNIT_COUNT };
 #undef UNIT_ENUMERATOR
@@ -143,7 +142,9 @@ struct limit_row {
     const char *help, *exceeding;
 };
 
-enum { LIMITS_COUNT = 0 LIMIT_TABLE(LIMIT_ONE) };
+#define LIMIT_ENUMERATOR(field, ...) LIMIT_OF_##field,
+enum { LIMIT_TABLE(LIMIT_ENUMERATOR) LIMITS_COUNT };
+#undef LIMIT_ENUMERATOR
 extern const struct limit_row limit_rows[LIMITS_COUNT];
 
 uint32_t limits_field(const struct limits *limits, const struct limit_row *row);

@@ -40,9 +40,9 @@ enum { BLOCK_SIZE = 64 };
 
 static bool block_is_ascii(const unsigned char *at)
 {
-    const __m128i *parts = (const __m128i *)(const void *)at;
-    __m128i first = _mm_or_si128(_mm_loadu_si128(parts), _mm_loadu_si128(parts + 1));
-    __m128i second = _mm_or_si128(_mm_loadu_si128(parts + 2), _mm_loadu_si128(parts + 3));
+    __m128i parts[BLOCK_SIZE / sizeof(__m128i)];
+    memcpy(parts, at, sizeof parts);
+    __m128i first = _mm_or_si128(parts[0], parts[1]), second = _mm_or_si128(parts[2], parts[3]);
 
     return _mm_movemask_epi8(_mm_or_si128(first, second)) == 0;
 }

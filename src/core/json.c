@@ -45,7 +45,8 @@ static uint64_t mask_of(__m128i found)
 
 static struct block look_at_block(const char *at)
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i bytes;
+    memcpy(&bytes, at, sizeof bytes);
     __m128i lowered = _mm_min_epu8(bytes, _mm_set1_epi8(0x1f));
 
     return (struct block){

@@ -1,6 +1,7 @@
 #include "aloha/limits.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const struct {
     const char *text;
@@ -28,14 +29,11 @@ uint32_t unit_scale(enum unit unit)
     return units[unit].scale;
 }
 
-static uint32_t *field_of(struct limits *limits, const struct limit_row *row)
-{
-    return (uint32_t *)(void *)((char *)limits + row->offset);
-}
-
 uint32_t limits_field(const struct limits *limits, const struct limit_row *row)
 {
-    return *(const uint32_t *)(const void *)((const char *)limits + row->offset);
+    uint32_t value;
+    memcpy(&value, (const char *)limits + row->offset, sizeof value);
+    return value;
 }
 
 bool limits_is_off(const struct limits *limits, const struct limit_row *row)
@@ -48,8 +46,10 @@ bool limits_is_off(const struct limits *limits, const struct limit_row *row)
 void limits_init(struct limits *limits)
 {
     *limits = (struct limits){0};
-    for (size_t i = 0; i < LIMITS_COUNT; i++)
-        *field_of(limits, &limit_rows[i]) = limit_rows[i].def * unit_scale(limit_rows[i].unit);
+    for (size_t i = 0; i < LIMITS_COUNT; i++) {
+        uint32_t value = limit_rows[i].def * unit_scale(limit_rows[i].unit);
+        memcpy((char *)limits + limit_rows[i].offset, &value, sizeof value);
+    }
     limits_derive(limits);
 }
 
