@@ -191,6 +191,23 @@ TEST(drops_are_forgotten_after_their_window)
     world_free(world);
 }
 
+TEST(a_flood_after_a_long_quiet_time_is_closed_as_well)
+{
+    struct limits limits = world_calm_limits();
+    limits.messages = (struct bucket_rate){60, 10};
+    struct world *world = world_new_limited(limits);
+    conn_id a = world_join(world, "tea");
+
+    world_wait(world, 60000);
+    for (int i = 0; i < 10 + LIMIT_RATE_DROPS_MAX; i++)
+        world_say(world, a, SIGNAL_TO, peer_id(9));
+    world_forget(world);
+    world_say(world, a, SIGNAL_TO, peer_id(9));
+    EXPECT_HEARD("close 1008", a);
+    EXPECT_QUIET();
+    world_free(world);
+}
+
 TEST(bytes_have_a_rate_of_their_own)
 {
     struct limits limits = world_limits();
@@ -342,6 +359,21 @@ TEST(silence_is_pinged_once_and_then_counts_as_a_loss)
     EXPECT_STR(fmt("close %u", close_code(CLOSE_SILENT)), world_take(world, b));
     EXPECT(world_is_quiet(world)); /* nobody is told: its seat is held */
     EXPECT_UINT(1, world->metrics.values[METRIC_SEATS_HELD]);
+    world_free(world);
+}
+
+TEST(silence_is_counted_from_the_very_moment_of_the_last_sound)
+{
+    struct world *world = world_new();
+    conn_id a = world_join(world, "tea");
+
+    world->now_ms += 1999; /* between two ticks */
+    hub_heard(world->hub, a, world->now_ms);
+    world_wait(world, 19999);
+    EXPECT_QUIET();
+    world_wait(world, 1);
+    EXPECT_HEARD("ping", a);
+    EXPECT_QUIET();
     world_free(world);
 }
 
