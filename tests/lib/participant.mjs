@@ -33,11 +33,11 @@ export class Participant {
       assert.equal(binary, false, 'the hub sends text frames only');
       const text = data.toString();
       const object = JSON.parse(text);
-      const fault = faultOfHub(object);
-      assert.ok(!fault, `the hub keeps to the schema: ${fault} in ${text.slice(0, 500)}`);
       this.received++;
       this.queue.push({ text, object });
       this.changes.changed();
+      const fault = faultOfHub(object); // fails the test that runs, which goes on with what it has heard
+      assert.ok(!fault, `the hub keeps to the schema: ${fault} in ${text.slice(0, 500)}`);
     });
     this.socket.on('error', (error) => {
       this.error = error;
