@@ -140,7 +140,7 @@ test('every error has a vector, and so has every reason to leave', () => {
 function tableOf(header, name) {
   const start = new RegExp(`#define ${name}\\(X\\)(.*\\\\\\n)+.*\\n`);
   const [text] = start.exec(read(header)) ?? assert.fail(`${name} is not in ${header}`);
-  const rows = text.replaceAll('\\\n', ' ').split(/\bX\((?=[A-Z])/).slice(1);
+  const rows = text.replaceAll('\\\n', ' ').split(/\bX\((?=[A-Za-z])/).slice(1);
   return rows.map((row) => row.replace(/\)\s*$/, '').match(/"[^"]*"|[^,"]+/g).map((cell) => cell.trim().replace(/^"|"$/g, '')).filter(Boolean));
 }
 
@@ -166,6 +166,17 @@ const closes = tableOf('include/aloha/err.h', 'CLOSE_TABLE');
 
 test('the codes of errors are those of the table', () => {
   assert.deepEqual(schema.$defs.errorCode.enum, [...new Set(errors.map(([, wire]) => wire))]);
+});
+
+test('a resume token is as long as the hub makes it', () => {
+  const [, size] = /TOKEN_SIZE = (\d+)/.exec(read('include/aloha/token.h')) ?? assert.fail('no TOKEN_SIZE');
+  assert.ok(schema.$defs.resumeToken.pattern.endsWith(`{${size}}$`));
+});
+
+test('the limits that a client is told are those of the table', () => {
+  const told = tableOf('include/aloha/limits.h', 'LIMIT_TABLE').map(([, , member]) => member).filter((member) => /^[a-z]+[A-Z]/.test(member));
+  assert.ok(told.length > 4);
+  assert.deepEqual(Object.keys(schema.$defs.limits.properties), told);
 });
 
 test('what the page understands is what the hub says: types, members, and which may be absent', async () => {
@@ -213,7 +224,7 @@ test('the page names what is inside of participants', () => {
 
 test('the page has every limit of RoomJoined, and no other', () => {
   const [, place] = /<!-- limits -->\n([^]*?)<!-- \/limits -->/.exec(page) ?? assert.fail('no place for the limits');
-  assert.deepEqual(rowsOf(place).map(([member]) => unquote(member)).sort(), Object.keys(schema.$defs.limits.properties).sort());
+  assert.deepEqual(rowsOf(place).map(([member]) => unquote(member)).filter(Boolean).sort(), Object.keys(schema.$defs.limits.properties).sort());
 });
 
 test('the page has every error and every close code', () => {
