@@ -66,11 +66,6 @@ const char *message_type_name(enum message_type type);
 /* True for 1 to 64 of A-Z a-z 0-9 . _ ~ - that are not "." or "..". */
 bool room_id_is_valid(struct str id);
 
-enum { ROOM_ID_SIZE_MAX = 64, NAME_SCALARS_MAX = 64, NAME_SIZE_MAX = NAME_SCALARS_MAX * 4 };
-
-/* Cuts spaces and tabs off both ends of *name (valid UTF-8) and judges the rest.
- *   returns   false when it has more than NAME_SCALARS_MAX scalar values, a control, invisible or
- *             bidirectional-override character, or more than four combining marks in a row. */
-MUST_USE bool name_trim_and_check(struct str *name);
+enum { ROOM_ID_SIZE_MAX = 64 };
 
 #endif

@@ -25,6 +25,7 @@ build     libjansson-dev         pc:jansson                    jansson-devel    
 build     uuid-dev               pc:uuid                       libuuid-devel        util-linux-libs  util-linux-dev          libuuid-devel         util-linux
 build     libssl-dev             pc:openssl                    openssl-devel        openssl          openssl-dev             libopenssl-devel      openssl@3
 build     zlib1g-dev             pc:zlib                       zlib-devel           zlib             zlib-dev                zlib-devel            zlib
+build     libunistring-dev       h:uninorm.h                   libunistring-devel   libunistring     libunistring-dev        libunistring-devel    libunistring
 build     uthash-dev             h:uthash.h                    uthash-devel         uthash           uthash-dev              uthash-devel          uthash
 build     brotli                 cmd:brotli                    brotli               brotli           brotli                  brotli                brotli
 build     gzip                   cmd:gzip                      gzip                 gzip             gzip                    gzip                  gzip

@@ -3,6 +3,7 @@
 #include "aloha/encode.h"
 #include "aloha/json.h"
 #include "aloha/log.h"
+#include "aloha/name.h"
 
 #include <string.h>
 #include <utlist.h>
@@ -141,7 +142,9 @@ static enum err read_room_id(struct str json, struct request *out)
 
 static enum err read_name(struct str json, struct request *out)
 {
-    char bytes[NAME_SIZE_MAX + 64]; /* with white space that the trim will take */
+    char bytes[NAME_RAW_SIZE_MAX + 64]; /* with white space that will be cut off */
+    char normal[NAME_SIZE_MAX];
+    struct str name;
 
     out->name_json = nobody;
     if (!json.text)
@@ -149,11 +152,9 @@ static enum err read_name(struct str json, struct request *out)
     long size = json_string_read(json, bytes, sizeof bytes);
     if (size < 0)
         return ERR_BAD_NAME;
-    struct str name = {bytes, (size_t)size};
-    if (!name_trim_and_check(&name))
-        return ERR_BAD_NAME;
-    if (name.size == 0)
-        return OK; /* an empty name is no name */
+    enum err err = name_normalize((struct str){bytes, (size_t)size}, normal, &name);
+    if (err || name.size == 0)
+        return err; /* an empty name is no name */
     long written = json_string_write(name, out->name_bytes, sizeof out->name_bytes);
     if (written < 0)
         return ERR_NO_MEMORY;

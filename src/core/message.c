@@ -1,7 +1,6 @@
 #include "aloha/message.h"
 
 #include "aloha/json.h"
-#include "aloha/utf8.h"
 
 #include <string.h>
 
@@ -166,48 +165,4 @@ bool room_id_is_valid(struct str id)
             return false;
     }
     return !str_equal(id, STR(".")) && !str_equal(id, STR(".."));
-}
-
-struct range {
-    uint32_t first, last;
-};
-
-static bool is_in(uint32_t scalar, const struct range *ranges, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (scalar >= ranges[i].first && scalar <= ranges[i].last)
-            return true;
-    return false;
-}
-
-/* Controls (general category Cc), line and paragraph separators, what is invisible, and what turns
- * the direction of the text around it: a name made of these passes for another. */
-static const struct range refused[] = {
-    {0x0000, 0x001f}, {0x007f, 0x009f}, {0x061c, 0x061c}, {0x200b, 0x200f},
-    {0x2028, 0x202e}, {0x2060, 0x2060}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
-};
-
-/* Blocks of marks that stack on the character before them (general category Mn, the common ones).
- */
-static const struct range combining[] = {
-    {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f},
-    {0x06d6, 0x06dc}, {0x0e31, 0x0e31}, {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1ab0, 0x1aff},
-    {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe20, 0xfe2f},
-};
-
-enum { COMBINING_RUN_MAX = 4 };
-
-bool name_trim_and_check(struct str *name)
-{
-    unsigned scalars = 0, run = 0;
-
-    *name = str_trim(*name);
-    for (struct str rest = *name; rest.size;) {
-        uint32_t scalar = utf8_take(&rest);
-        run = is_in(scalar, combining, ARRAY_SIZE(combining)) ? run + 1 : 0;
-        if (++scalars > NAME_SCALARS_MAX || run > COMBINING_RUN_MAX ||
-            is_in(scalar, refused, ARRAY_SIZE(refused)))
-            return false;
-    }
-    return true;
 }

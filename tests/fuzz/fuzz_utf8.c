@@ -1,9 +1,7 @@
 /* utf8_is_valid() and utf8_take() against a decoder that works the other way round: it puts the
- * scalar value together first and judges it then. name_trim_and_check() against the rules of
- * docs/protocol.md, value by value. */
+ * scalar value together first and judges it then. */
 #include "check.h"
 
-#include "aloha/message.h"
 #include "aloha/utf8.h"
 
 #include <stdlib.h>
@@ -61,41 +59,6 @@ static void check_take(struct str text, size_t scalars)
     CHECK(scalars == 0);
 }
 
-/* Control, bidirectional-override and invisible characters. */
-static bool is_refused(uint32_t scalar)
-{
-    return scalar < 0x20 || (scalar >= 0x7f && scalar < 0xa0) || scalar == 0x61c ||
-           (scalar >= 0x200b && scalar <= 0x200f) || (scalar >= 0x2028 && scalar <= 0x202e) ||
-           scalar == 0x2060 || (scalar >= 0x2066 && scalar <= 0x2069) || scalar == 0xfeff;
-}
-
-static void check_name(struct str text)
-{
-    struct str name = text;
-    bool good = name_trim_and_check(&name);
-    size_t scalars;
-    bool refused = false;
-    unsigned marks = 0, marks_max = 0;
-
-    CHECK(name.size == 0 || check_is_inside(name, text));
-    CHECK(well_formed_size(name, &scalars) == name.size);
-    if (name.size) {
-        CHECK(name.text[0] != ' ' && name.text[name.size - 1] != ' ');
-        CHECK(name.text[0] != '\t' && name.text[name.size - 1] != '\t');
-    }
-    for (size_t at = 0; at < name.size;) {
-        uint32_t scalar = 0;
-        at += decode(name, at, &scalar);
-        refused |= is_refused(scalar);
-        marks = scalar >= 0x300 && scalar <= 0x36f ? marks + 1 : 0; /* the block everybody stacks */
-        marks_max = marks > marks_max ? marks : marks_max;
-    }
-    if (good)
-        CHECK(scalars <= NAME_SCALARS_MAX && !refused && marks_max <= 4);
-    else
-        CHECK(scalars > NAME_SCALARS_MAX || refused || name.size >= 10); /* five marks */
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = check_input(data, size);
@@ -108,7 +71,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str front = check_copy((struct str){text.text, good});
     CHECK(utf8_is_valid(front));
     check_take(front, scalars);
-    check_name(front);
     for (size_t at = 1; at < 8 && at < front.size; at++)
         CHECK(utf8_is_valid((struct str){front.text + at, front.size - at}) ==
               (((unsigned char)front.text[at] & 0xc0) != 0x80));

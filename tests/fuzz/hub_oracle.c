@@ -2,6 +2,7 @@
 
 #include "check.h"
 
+#include "aloha/name.h"
 #include "aloha/utf8.h"
 
 #include <stdio.h>
@@ -328,15 +329,17 @@ static bool is_same_name(const json_t *said, const json_t *name)
     return said ? name && json_equal(said, name) : !name;
 }
 
-/* What the sender said its name is: trimmed, and none when it is empty. The caller lets go. */
+/* What the sender said its name is, as names are kept, and none when it is empty. The caller lets go. */
 static json_t *wanted_name(const struct event *event)
 {
     const json_t *name = json_object_get(event->root, "name");
     struct str text = {json_string_value(name), json_string_length(name)};
 
-    text = name ? str_trim(text) : (struct str){NULL, 0};
-    struct str judged = text;
-    CHECK(name_trim_and_check(&judged) && str_equal(judged, text));
+    char normal[NAME_SIZE_MAX];
+
+    if (!name)
+        return NULL;
+    CHECK(name_normalize(text, normal, &text) == OK);
     return text.size ? json_stringn(text.text, text.size) : NULL;
 }
 

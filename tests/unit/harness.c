@@ -6,6 +6,7 @@
 #include <openssl/hmac.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <uninorm.h>
 #include <unistd.h>
 
 enum { TESTS_MAX = 512 };
@@ -151,6 +152,18 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
     return fails_now() ? NULL : __real_realloc(old, size);
+}
+
+/* libunistring takes no allocator of ours: without memory it gives NULL. */
+uint8_t *__real_u8_normalize(uninorm_t form, const uint8_t *text, size_t size, uint8_t *out,
+                             size_t *out_size);
+uint8_t *__wrap_u8_normalize(uninorm_t form, const uint8_t *text, size_t size, uint8_t *out,
+                             size_t *out_size);
+
+uint8_t *__wrap_u8_normalize(uninorm_t form, const uint8_t *text, size_t size, uint8_t *out,
+                             size_t *out_size)
+{
+    return fails_now() ? NULL : __real_u8_normalize(form, text, size, out, out_size);
 }
 
 static void *jansson_malloc(size_t size)

@@ -1,4 +1,5 @@
 /* hub: what the peers of a room hear of one another. */
+#include "aloha/name.h"
 #include "world.h"
 
 #include <stdio.h>
