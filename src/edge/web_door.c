@@ -142,8 +142,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct door *door = poll->data;
     struct connection *connection = door->connection;
 
-    (void)status;
     (void)events;
+    if (status <
+        0) { /* reset: the loop looks no more, and what was left unread would seem well so far */
+        end(connection);
+        return;
+    }
     ssize_t size = recv(door->fd, bytes, sizeof bytes, MSG_PEEK);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;

@@ -61,6 +61,28 @@ describe('attacks', () => {
     });
   });
 
+  it('R4: who resets the connection in the middle of a head is gone at once, not after the time that a head has', async () => {
+    await withServer(UNLIMITED, async (server) => {
+      server.child.kill('SIGSTOP'); // so that the head and the reset are there at the same time
+      const broken = [];
+      for (let i = 0; i < 20; i++) {
+        const connection = await new Connection(server.port).open();
+        await new Promise((resolve) => connection.socket.write('GET / HTTP/1.1\r\nHos', resolve));
+        connection.socket.resetAndDestroy();
+        broken.push(connection.closed());
+      }
+      await Promise.all(broken);
+      server.child.kill('SIGCONT');
+      await assertServes(server);
+      await assertServes(server); // behind them all
+      const deadline = Date.now() + 5000; // for the last two to be gone; it were ten seconds
+      while ((await metric(server, 'aloha_connections')) > 0) {
+        assert.ok(Date.now() < deadline, 'they are still there');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    });
+  });
+
   it('R18: empty fragments without end are not a conversation', async () => {
     await withServer(UNLIMITED, async (server) => {
       const raw = await RawWebSocket.open(server);
