@@ -11,6 +11,7 @@
  * the peer's seat is kept for it to come back to, reason. */
 /* clang-format off */
 #define CLOSE_TABLE(X)                                                                        \
+    X(CLOSE_PROTOCOL,    1002, "protocol",     false, "a frame breaks RFC 6455")              \
     X(CLOSE_UNSUPPORTED, 1003, "unsupported",  false, "only text messages are understood")    \
     X(CLOSE_BAD_UTF8,    1007, "bad-utf8",     false, "the text is not valid UTF-8")          \
     X(CLOSE_POLICY,      1008, "policy",       false, "this server's limits were not kept")   \

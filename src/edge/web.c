@@ -108,6 +108,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         return web_socket_client_closes(connection, in, size);
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        web_socket_dropped(connection);
+        return 0;
     case LWS_CALLBACK_CLOSED: /* also without ESTABLISHED before it */
         web_socket_closed(connection);
         return 0;

@@ -130,6 +130,7 @@ void web_socket_handled(struct connection *connection);
 void web_socket_next_turn(struct web *web);
 int web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size);
 void web_socket_writeable(struct connection *connection);
+void web_socket_dropped(struct connection *connection); /* the library closes it, or it has ended */
 void web_socket_closed(struct connection *connection);
 void web_socket_deinit(struct connection *connection);
 void web_socket_close(struct connection *connection, enum close_why why);

@@ -278,6 +278,19 @@ static void send_close(struct connection *connection)
                      (unsigned char *)(uintptr_t)text, strlen(text));
 }
 
+/* The library answers broken framing by itself, and then waits five seconds for the client's answer: the
+ * others hear of it at once, and the reaper ends the wait as it ends our own (SECURITY R26, R38). Also
+ * called when a connection merely ends; then nothing is to be said to it. */
+void web_socket_dropped(struct connection *connection)
+{
+    if (!connection->id || connection->closing || connection->client_closed ||
+        lws_get_close_length(connection->wsi) == 0)
+        return;
+    web_socket_close(connection, CLOSE_PROTOCOL);
+    connection->close_sent = true;
+    tell_hub(connection, HUB_END_REMOVED);
+}
+
 /* Ends a socket that does not end: the library would go on waiting for what it still has to send. */
 static void cut(struct connection *connection)
 {

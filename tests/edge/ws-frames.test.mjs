@@ -157,6 +157,19 @@ describe('frames', () => {
     await witness.leave();
   });
 
+  it('R26, R38: who breaks the framing and does not answer the close is gone for the others first, and then altogether', async () => {
+    for (const frame of [frameBytes({ opcode: 3, payload: 'x' }), frameBytes({ payload: 'x', rsv: 4 }), frameBytes({ opcode: CONTINUATION, payload: 'x' })]) {
+      const { raw, witness, peerId } = await rawAndWitness();
+      raw.connection.write(frame);
+      const left = await witness.receive('UserLeft');
+      assert.deepEqual([left.peerId, left.reason], [peerId, 'removed']);
+      assert.equal(raw.connection.ended, false, 'the others did not have to wait for the end of its connection');
+      assert.equal(await raw.closed(undefined, { answer: false }), 1002);
+      raw.destroy();
+      await witness.leave();
+    }
+  });
+
   it('R26: after its close the server does not wait for ever for the answer', async () => {
     const { raw, witness } = await rawAndWitness();
     raw.frame({ opcode: BINARY, payload: 'x' });
