@@ -48,6 +48,10 @@ struct connection {
     bool close_sent;
     uint64_t closing_since_ms;
 
+    uint64_t in_seen_size;     /* bytes that the library had read at the last look, heads and all */
+    uint64_t in_messages_size; /* and of messages since then, with their frames' heads: at least */
+    struct bucket in_other;    /* what came besides: pings */
+
     uint64_t handled_turn; /* the turn of the loop that `handled` is about */
     unsigned handled;      /* frames of it that were handled in that turn */
     bool paused;           /* so many that the rest of its input waits for the next turn */

@@ -2,6 +2,7 @@
  * in one write: a room that talks costs a system call a turn and reader, not one a message. */
 #include "aloha/ids.h"
 #include "aloha/log.h"
+#include "aloha/socket_bytes.h"
 #include "web_private.h"
 
 #include <string.h>
@@ -13,9 +14,11 @@ enum {
     OPCODE_TEXT = 0x1,
     OPCODE_PING = 0x9,
     FIN = 0x80,
-    SPARE_CAPACITY_MAX = 16 * 1024, /* larger queues give their memory back */
-    CLOSE_WAIT_MS = 1000,           /* for the client's close frame after ours */
-    FRAMES_PER_TURN = 64,           /* of one connection, handled in a turn (SECURITY R24) */
+    SPARE_CAPACITY_MAX = 16 * 1024,  /* larger queues give their memory back */
+    CLOSE_WAIT_MS = 1000,            /* for the client's close frame after ours */
+    CLIENT_FRAME_HEAD_SIZE_MAX = 14, /* RFC 6455 section 5.2, with the mask */
+    LOOKS_PER_TICK = 500,            /* at what the kernel has counted: some microseconds each */
+    FRAMES_PER_TURN = 64,            /* of one connection, handled in a turn (SECURITY R24) */
 };
 
 static uint64_t now_ms(const struct web *web)
@@ -333,6 +336,8 @@ int web_socket_opened(struct connection *connection)
 
     reassembly_init(&connection->in, web->options.limits->message_size_max);
     buf_init(&connection->out, web->options.limits->queue_size_max + FRAME_HEAD_SIZE_MAX);
+    bucket_init(&connection->in_other, web->options.limits->bytes, now_ms(web));
+    connection->in_seen_size = connection->heads_size;
     connection->is_websocket = true;
     connection->id = hub_open(web->hub, connection->from, now_ms(web));
     if (!connection->id)
@@ -397,6 +402,8 @@ int web_socket_received(struct connection *connection, const char *data, size_t 
     if (!connection->id || connection->closing || connection->client_closed)
         return 0;
     web_socket_handled(connection);
+    if (size)
+        connection->in_messages_size += size + CLIENT_FRAME_HEAD_SIZE_MAX;
     struct reassembled got = reassembly_add(&connection->in, &part, web->ticks);
     switch (got.verdict) {
     case REASSEMBLY_MORE:
@@ -441,12 +448,40 @@ void web_socket_deinit(struct connection *connection)
     reassembly_deinit(&connection->in);
 }
 
+/* The library keeps pings to itself, and pongs of nothing. It answers one ping at a time and drops the
+ * others, so that they cost no memory, but it reads as many as come (F7). The kernel knows how many bytes
+ * those were: what is no message keeps the rate of messages, beside them, or ends (SECURITY R22). */
+static void look_at_other_bytes(struct connection *connection)
+{
+    struct web *web = connection->web;
+    struct bucket_rate rate = web->options.limits->bytes;
+    uint64_t size;
+
+    if (!connection->id || connection->closing || !rate.per_minute ||
+        !socket_bytes_read(lws_get_socket_fd(connection->wsi), &size))
+        return;
+    uint64_t messages = connection->in_seen_size + connection->in_messages_size;
+    uint64_t other = size > messages ? size - messages : 0;
+    connection->in_seen_size = size;
+    connection->in_messages_size = 0;
+    if (other > UINT32_MAX)
+        other = UINT32_MAX;
+    if (!bucket_take(&connection->in_other, rate, (uint32_t)other, now_ms(web)))
+        web_socket_close(connection, CLOSE_POLICY);
+}
+
+/* Many connections are looked at in turns: a tick must not hold the others up. */
 void web_socket_tick(struct web *web)
 {
+    uint64_t turns = web->connection_count / LOOKS_PER_TICK + 1, at = web->ticks;
+
     for (struct connection *connection = web->connections; connection;
-         connection = connection->next)
+         connection = connection->next) {
         if (reassembly_is_late(&connection->in, web->ticks))
             web_socket_close(connection, CLOSE_POLICY);
+        if (at++ % turns == 0)
+            look_at_other_bytes(connection);
+    }
     web_socket_reap(web);
 }
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { Connection, request } from '../lib/http.mjs';
-import { Participant, assertServes, freshRoom } from '../lib/participant.mjs';
+import { Participant, assertServes, freshRoom, roomOf } from '../lib/participant.mjs';
 import { UNLIMITED, startServer } from '../lib/server.mjs';
-import { CONTINUATION, RawWebSocket, TEXT, frameBytes } from '../lib/websocket.mjs';
+import { CONTINUATION, PING, PONG, RawWebSocket, TEXT, frameBytes } from '../lib/websocket.mjs';
 
 /** @param {string[]} options @param {(server: any) => Promise<void>} run */
 async function withServer(options, run) {
@@ -23,10 +23,23 @@ async function processorTicks(pid) {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** @param {any} server @param {string} name */
+/** @param {any} server @param {string} name  with its labels */
 async function metric(server, name) {
   const text = await (await fetch(`http://127.0.0.1:${server.opsPort}/metrics`)).text();
-  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+  const line = text.split('\n').find((l) => l.startsWith(`${name} `));
+  assert.ok(line, `${name} is among the metrics`);
+  return Number(line.slice(name.length));
+}
+
+/** A raw socket and an ordinary participant in one room. @param {any} server */
+async function rawAndWitness(server) {
+  const roomId = freshRoom();
+  const witness = await Participant.join(server, roomId);
+  const raw = await RawWebSocket.open(server);
+  raw.send({ type: 'JoinRoom', roomId });
+  assert.equal((await raw.message()).type, 'RoomJoined');
+  await witness.receive('UserJoined');
+  return { raw, witness };
 }
 
 describe('attacks', () => {
@@ -80,6 +93,86 @@ describe('attacks', () => {
         assert.ok(Date.now() < deadline, 'they are still there');
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
+    });
+  });
+
+  it('R22: who sends pings or empty pongs without end is closed 1008, and two others do not notice', async () => {
+    for (const opcode of [PING, PONG]) {
+      await withServer(['--rate-connections', '0'], async (server) => {
+        const [a, b] = await roomOf(server, 2);
+        const { raw, witness } = await rawAndWitness(server);
+        const frames = Buffer.concat(Array.from({ length: 10_000 }, () => frameBytes({ opcode })));
+        const flood = (async () => {
+          while (!raw.connection.ended) {
+            await new Promise((resolve) => raw.connection.socket.write(frames, resolve));
+            await new Promise((resolve) => setImmediate(resolve)); // a write that fails does so at once
+          }
+        })();
+        for (let i = 0; i < 100; i++) {
+          a.signal(b.peerId, i);
+          assert.equal((await b.receive('Signal')).message, i);
+        }
+        assert.ok([1008, 1006].includes(await raw.closed()));
+        await flood;
+        assert.equal((await witness.receive('UserLeft')).reason, 'removed');
+        assert.equal(await metric(server, 'aloha_websockets_closed_total{reason="policy"}'), 1);
+        for (const one of [a, b, witness, raw]) one.destroy();
+      });
+    }
+  });
+
+  it('R22: a thousand pings, each answered, are nobody\'s harm', async () => {
+    await withServer(['--rate-connections', '0'], async (server) => {
+      const { raw, witness } = await rawAndWitness(server);
+      for (let i = 0; i < 1000; i++) {
+        raw.frame({ opcode: PING, payload: `${i}`.padEnd(125) });
+        const pong = await raw.next();
+        assert.deepEqual([pong?.opcode, pong?.payload.toString().trim()], [PONG, `${i}`]);
+      }
+      await witness.hearsNothing();
+      for (const one of [witness, raw]) one.destroy();
+    });
+  });
+
+  it('R22: one pong at most waits: of pings that come at once all but one in a turn are dropped', async () => {
+    await withServer(UNLIMITED, async (server) => {
+      const { raw, witness } = await rawAndWitness(server);
+      const pings = Array.from({ length: 100_000 }, (_, i) => frameBytes({ opcode: PING, payload: String(i) }));
+      server.child.kill('SIGSTOP');
+      const written = new Promise((resolve) => raw.connection.socket.write(Buffer.concat(pings), resolve));
+      server.child.kill('SIGCONT');
+      await written;
+      raw.send({ type: 'Marker' });
+      let last = -1;
+      let pongs = 0;
+      for (;;) {
+        const frame = await raw.next();
+        if (frame?.opcode === TEXT) break;
+        assert.equal(frame?.opcode, PONG);
+        const number = Number(frame?.payload.toString());
+        assert.ok(number > last, 'in their order');
+        last = number;
+        pongs++;
+      }
+      assert.ok(pongs > 0 && pongs < pings.length / 100, `${pongs} pongs`);
+      for (const one of [witness, raw]) one.destroy();
+    });
+  });
+
+  it('R21: a message of the largest size in a thousand frames, and what its sender may send at all, is no flood of pings', async () => {
+    await withServer(['--rate-connections', '0'], async (server) => {
+      const { raw, witness } = await rawAndWitness(server);
+      const text = Buffer.from(`{"type":"Signal","peerId":"${witness.peerId}","message":"`.padEnd(65_534, 'x') + '"}');
+      for (let n = 0; n < 31; n++) { // just under 2 MiB
+        const frames = [];
+        for (let at = 0; at < text.length; at += 64) frames.push(frameBytes({ opcode: at ? CONTINUATION : TEXT, payload: text.subarray(at, at + 64), fin: at + 64 >= text.length }));
+        raw.connection.write(Buffer.concat(frames));
+        await witness.receive('Signal');
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2500)); // over two ticks, in which it would be found
+      raw.send({ type: 'Marker' });
+      assert.equal((await raw.message()).code, 'unknown-type');
+      for (const one of [witness, raw]) one.destroy();
     });
   });
 
