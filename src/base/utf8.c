@@ -38,11 +38,18 @@ static size_t sequence_size(const unsigned char *at, size_t left)
 
 enum { BLOCK_SIZE = 64 };
 
+static __m128i sixteen_at(const unsigned char *at)
+{
+    __m128i bytes;
+
+    memcpy(&bytes, at, sizeof bytes);
+    return bytes;
+}
+
 static bool block_is_ascii(const unsigned char *at)
 {
-    __m128i parts[BLOCK_SIZE / sizeof(__m128i)];
-    memcpy(parts, at, sizeof parts);
-    __m128i first = _mm_or_si128(parts[0], parts[1]), second = _mm_or_si128(parts[2], parts[3]);
+    __m128i first = _mm_or_si128(sixteen_at(at), sixteen_at(at + 16));
+    __m128i second = _mm_or_si128(sixteen_at(at + 32), sixteen_at(at + 48));
 
     return _mm_movemask_epi8(_mm_or_si128(first, second)) == 0;
 }

@@ -46,9 +46,9 @@ static uint64_t mask_of(__m128i found)
 static struct block look_at_block(const char *at)
 {
     __m128i bytes;
+
     memcpy(&bytes, at, sizeof bytes);
     __m128i lowered = _mm_min_epu8(bytes, _mm_set1_epi8(0x1f));
-
     return (struct block){
         .controls = mask_of(_mm_cmpeq_epi8(bytes, lowered)),
         .quotes = mask_of(is_byte(bytes, '"')),
@@ -444,7 +444,8 @@ long json_string_read(struct str text, char *out, size_t capacity)
         int32_t scalar = take_escape(&rest);
         if (scalar <= 0 || (scalar >= HIGH_SURROGATE && scalar < SURROGATES_END))
             return -1;
-        if (!append(out, capacity, &used, (struct str){bytes, write_utf8(scalar, bytes)}))
+        size_t size = write_utf8(scalar, bytes);
+        if (!append(out, capacity, &used, (struct str){bytes, size}))
             return -1;
     }
     return (long)used;
