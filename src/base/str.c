@@ -7,11 +7,6 @@ struct str str_of(const char *text)
     return (struct str){text, text ? strlen(text) : 0};
 }
 
-bool str_equal(struct str a, struct str b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.text, b.text, a.size) == 0);
-}
-
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
