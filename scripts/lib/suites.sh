@@ -296,6 +296,17 @@ suite_life() {
     ALOHA_BIN=$root/build/life/aloha check 'a whole life under valgrind' node "$root/scripts/lib/life.mjs"
 }
 
+# Counted instructions are the same on a busy machine, so these numbers judge.
+suite_callgrind() {
+    build release "$root/build/callgrind" all -DALOHA_BENCH=ON
+    check 'a relay takes no more instructions than it may' relay_cost
+}
+
+relay_cost() {
+    node "$root/tests/bench/relay_cost.mjs" "$root/build/callgrind" |
+        tee "$root/build/test-logs/callgrind.txt"
+}
+
 # The numbers are shown and judge nothing; that every message arrived is judged.
 suite_bench() {
     check 'the benchmark loses nothing' bench_short

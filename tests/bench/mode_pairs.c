@@ -92,6 +92,7 @@ static void drain(struct load *load)
 static void report(const struct load *load, uint64_t count, struct mark from, struct mark to)
 {
     load_report_work(load, "relays", count, from, to);
+    report_number("relays_all", (double)pairs.received); /* not only while it was measured */
     report_number("rooms", load->options->rooms);
     report_number("payload", load->options->payload);
     report_quantiles("", &pairs.latency);
