@@ -132,6 +132,7 @@ int web_socket_received(struct connection *connection, const char *data, size_t 
 void web_socket_handled(struct connection *connection);
 /* The loop's turn has ended: everybody has a share again. */
 void web_socket_next_turn(struct web *web);
+/* The client has sent a close frame. Returns -1 when it was none. */
 int web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size);
 void web_socket_writeable(struct connection *connection);
 void web_socket_dropped(struct connection *connection); /* the library closes it, or it has ended */

@@ -3,6 +3,7 @@
 #include "aloha/ids.h"
 #include "aloha/log.h"
 #include "aloha/socket_bytes.h"
+#include "aloha/utf8.h"
 #include "web_private.h"
 
 #include <string.h>
@@ -420,11 +421,22 @@ int web_socket_received(struct connection *connection, const char *data, size_t 
     return 0;
 }
 
+/* RFC 6455 sections 5.5.1 and 7.1.6: nothing, or two bytes and UTF-8. The library would echo anything
+ * else as it is; a code that must not be sent it answers with 1002 by itself. */
 int web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size)
 {
+    struct str reason =
+        size > 2 ? (struct str){(const char *)data + 2, size - 2} : (struct str){NULL, 0};
     unsigned code = size >= 2 ? (unsigned)data[0] << 8 | data[1] : 1000;
 
     flush(connection); /* what it is told in answer to what stood before its close frame */
+    if (size == 1 || (reason.size && !utf8_is_valid(reason))) {
+        lws_close_reason(connection->wsi,
+                         size == 1 ? LWS_CLOSE_STATUS_PROTOCOL_ERR
+                                   : LWS_CLOSE_STATUS_INVALID_PAYLOAD,
+                         NULL, 0);
+        return -1;
+    }
     connection->client_closed = true;
     connection->client_clean = code == 1000 || code == 1001;
     /* The library waits without a limit until its own close frame can leave: not behind a full socket. */

@@ -18,7 +18,4 @@ export const DEVIATIONS = {
     expect: { pongs: [Buffer.from('payload-0')] },
     why: 'one pong waits at a time (R22), the first, where section 5.5.3 would have the latest',
   },
-  '7.3.2': { expect: { close: 'malformed' }, why: 'it is echoed as it is' },
-  '7.5.1': { expect: { close: 'malformed' }, why: 'the reason is echoed as it is' },
-  '7.5.2a': { expect: { close: 'malformed' }, why: 'the reason is echoed as it is' },
 };
