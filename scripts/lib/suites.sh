@@ -274,11 +274,26 @@ suite_edge() {
     ALOHA_BIN=$root/build/debug/aloha node_tests edge
 }
 
+# What node tests have printed for a person, from its TAP into what scripts/test shows at the end.
+#   keep_lines FOLDER BEGINNING
+keep_lines() {
+    local said=$root/build/test-logs/$1
+    sed -n "s/^# \($2.*\)/\1/p" "$said.tap" >"$said.txt"
+}
+
 suite_conformance() {
-    local status=0 said=$root/build/test-logs/conformance
+    local status=0
     build debug "$root/build/debug" aloha
     ALOHA_BIN=$root/build/debug/aloha node_tests conformance || status=$?
-    sed -n 's/^# \(section .*\)/\1/p' "$said.tap" | sort -t ' ' -k 2n >"$said.txt"
+    keep_lines conformance 'section '
+    return "$status"
+}
+
+suite_hostile() {
+    local status=0
+    build debug "$root/build/debug" aloha
+    ALOHA_BIN=$root/build/debug/aloha node_tests hostile || status=$?
+    keep_lines hostile '| '
     return "$status"
 }
 
@@ -293,7 +308,9 @@ suite_e2e() {
 # Built by gcc without sanitizers, which valgrind cannot stand, and with the names of lines.
 suite_life() {
     build release "$root/build/life" aloha -DCMAKE_BUILD_TYPE=RelWithDebInfo
-    ALOHA_BIN=$root/build/life/aloha check 'a whole life under valgrind' node "$root/scripts/lib/life.mjs"
+    export ALOHA_BIN=$root/build/life/aloha
+    check 'a whole life under valgrind' node "$root/scripts/lib/life.mjs"
+    check 'attacks under valgrind' node "$root/tests/hostile/under-valgrind.mjs"
 }
 
 # Counted instructions are the same on a busy machine, so these numbers judge.
