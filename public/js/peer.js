@@ -107,6 +107,15 @@ export function parseSignal(message) {
 }
 
 /**
+ * The certificate that a description names: made for one RTCPeerConnection, so it tells one from another.
+ * Spec: RFC 8122, section 5.
+ * @param {string} [sdp]
+ */
+export function fingerprintOf(sdp) {
+  return sdp?.match(/^a=fingerprint:\s*(\S+\s+\S+)/m)?.[1]?.toUpperCase() ?? null;
+}
+
+/**
  * Reads what another participant said on the data channel. Kinds we do not know are ignored: they are from the future.
  * @param {unknown} data
  * @returns {MediaState | null}
@@ -136,7 +145,11 @@ export class Peer {
   #mayOffer;
   #makingOffer = false;
   #settingAnswer = false;
+  /** They have closed their side of the data channel, and nobody does that alone. */
+  #hasHungUp = false;
 
+  /** Our candidates that are not in the description we sent last. @type {(RTCIceCandidateInit | null)[]} */
+  #found = [];
   /** Candidates that came before the description they belong to. @type {(RTCIceCandidateInit | null)[]} */
   #early = [];
   #candidateCount = 0;
@@ -156,7 +169,10 @@ export class Peer {
     this.#pc = connect({ iceServers: options.iceServers, bundlePolicy: 'max-bundle' });
 
     this.#pc.onnegotiationneeded = () => this.#offer();
-    this.#pc.onicecandidate = ({ candidate }) => options.send({ candidate: candidate ? candidate.toJSON() : null });
+    this.#pc.onicecandidate = ({ candidate }) => {
+      this.#found.push(candidate ? candidate.toJSON() : null);
+      this.#sendCandidates(this.#found.slice(-1));
+    };
     this.#pc.ontrack = ({ track }) => options.events.onTrack(track);
     this.#pc.onconnectionstatechange = () => this.#connectionChanged();
     this.#channel = this.#openChannel();
@@ -164,9 +180,9 @@ export class Peer {
     this.#restartAfter(BEGIN_TIMEOUT_MS + (options.polite ? RESTART_POLITE_EXTRA_MS : 0));
   }
 
-  /** @returns {RTCPeerConnectionState} */
+  /** @returns {RTCPeerConnectionState} closed also when they have closed their side */
   get connectionState() {
-    return this.#pc.connectionState;
+    return this.#hasHungUp ? 'closed' : this.#pc.connectionState;
   }
 
   /**
@@ -201,10 +217,33 @@ export class Peer {
     }
   }
 
-  /** We are back at the hub, in the same seat: say again what may have been lost, and repair what failed. */
+  /**
+   * Whether this description is of another connection than the one we have: they have begun anew, and so
+   * must we, for a connection keeps its certificate as long as it lives. One that we had to give up is none.
+   * @param {unknown} message
+   */
+  isOfAnother(message) {
+    const signal = parseSignal(message);
+    if (!signal || !('description' in signal)) return false;
+    if (this.#isClosed) return signal.description.type === 'offer';
+    const [known, theirs] = [this.#pc.remoteDescription, signal.description].map((each) => fingerprintOf(each?.sdp));
+    return known !== null && theirs !== null && known !== theirs;
+  }
+
+  /**
+   * What we said may have been lost: our line to the hub was down, or theirs. Says again what still
+   * waits for an answer, and repairs what has failed. Leaves a connection that works alone.
+   */
   resume() {
-    if (this.#pc.signalingState === 'have-local-offer') this.#sendDescription();
-    if (this.#pc.connectionState === 'failed') this.#scheduleRestart();
+    if (this.#pc.signalingState === 'have-local-offer') {
+      this.#sendDescription();
+      this.#expectAnswer(OFFER_REPEATS_MAX);
+    } else if (this.#pc.connectionState === 'failed') {
+      this.#restarts = 0;
+      this.#scheduleRestart();
+    } else if (this.#pc.connectionState !== 'connected') {
+      this.#sendCandidates(this.#found);
+    }
   }
 
   close() {
@@ -212,7 +251,7 @@ export class Peer {
     clearTimeout(this.#restartTimer);
     this.#pc.onnegotiationneeded = this.#pc.onicecandidate = this.#pc.ontrack = null;
     this.#pc.onconnectionstatechange = null;
-    this.#channel.onopen = this.#channel.onmessage = null;
+    this.#channel.onopen = this.#channel.onmessage = this.#channel.onclose = null;
     this.#pc.close();
   }
 
@@ -255,6 +294,7 @@ export class Peer {
     if (!this.#mayOffer || this.#isClosed) return;
     try {
       this.#makingOffer = true;
+      this.#found = [];
       await this.#pc.setLocalDescription();
       this.#sendDescription();
       this.#expectAnswer(OFFER_REPEATS_MAX);
@@ -308,11 +348,17 @@ export class Peer {
   async #answer() {
     await this.#joinLines();
     if (this.#pc.signalingState !== 'have-remote-offer') return; // the same offer, said again, is answered already
+    this.#found = [];
     await this.#pc.setLocalDescription();
     this.#sendDescription();
   }
 
   // --- candidates ------------------------------------------------------------------------------
+
+  /** @param {(RTCIceCandidateInit | null)[]} candidates ours */
+  #sendCandidates(candidates) {
+    for (const candidate of candidates) this.#options.send({ candidate });
+  }
 
   /** @param {RTCIceCandidateInit | null} candidate null when they have no more */
   async #receiveCandidate(candidate) {
@@ -358,7 +404,8 @@ export class Peer {
     clearTimeout(this.#restartTimer);
     this.#restartTimer = setTimeout(() => {
       if (this.#isClosed || this.#pc.connectionState === 'connected') return;
-      this.#pc.restartIce();
+      // An offer that still waits for its answer does the same.
+      if (this.#pc.signalingState === 'stable') this.#pc.restartIce();
       this.#restarts += 1;
       this.#scheduleRestart();
     }, ms);
@@ -372,6 +419,10 @@ export class Peer {
     channel.onmessage = ({ data }) => {
       const state = parseMediaState(data);
       if (state) this.#options.events.onMediaState(state);
+    };
+    channel.onclose = () => {
+      this.#hasHungUp = true;
+      this.#options.events.onConnectionState('closed');
     };
     return channel;
   }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { load } from './client.js';
 import { FakeClock, settle } from './helpers.js';
 
-const { dropsOffer, isPolite, parseMediaState, parseSignal, Peer, restartDelayMs } = await load('peer.js');
+const { dropsOffer, fingerprintOf, isPolite, parseMediaState, parseSignal, Peer, restartDelayMs } = await load('peer.js');
 
 const OFFER = { description: { type: 'offer', sdp: 'their offer' } };
 const ANSWER = { description: { type: 'answer', sdp: 'their answer' } };
@@ -339,6 +339,90 @@ test('back at the hub, a pending offer is said again', async () => {
   await connection.onnegotiationneeded();
   peer.resume();
   assert.deepEqual(sent.map(({ description }) => description.type), ['offer', 'offer']);
+});
+
+test('back at the hub, what was found since the last description is said again until the connection stands', async () => {
+  const { peer, connection, sent } = makePeer();
+  await peer.receive(OFFER);
+  connection.onicecandidate({ candidate: { toJSON: () => CANDIDATE.candidate } });
+  connection.onicecandidate({ candidate: null });
+  peer.resume();
+  assert.deepEqual(sent.slice(1), [CANDIDATE, { candidate: null }, CANDIDATE, { candidate: null }]);
+  await peer.receive(OFFER);
+  peer.resume();
+  assert.equal(sent.length, 6, 'what is in the description needs no words of its own');
+  connection.onicecandidate({ candidate: null });
+  connection.become('connected');
+  peer.resume();
+  assert.equal(sent.length, 7);
+});
+
+test('back at the hub, only a failed connection is repaired, and at once', () => {
+  const { peer, connection } = makePeer();
+  connection.become('failed');
+  for (let restarts = 1; restarts < 4; restarts += 1) clock.pass(clock.waiting[0]);
+  assert.equal(connection.restarts, 3);
+  peer.resume();
+  assert.deepEqual(clock.waiting, [0]);
+  connection.become('disconnected');
+  peer.resume();
+  assert.deepEqual(clock.waiting, []);
+});
+
+test('a repair whose offer still waits for an answer is not begun again', async () => {
+  const { peer, connection, sent } = makePeer({ offers: true });
+  await connection.onnegotiationneeded();
+  connection.become('failed');
+  clock.pass(5000);
+  assert.equal(connection.restarts, 0);
+  peer.resume();
+  assert.equal(sent.length, 2);
+  await peer.receive(ANSWER);
+  clock.pass(15_000);
+  assert.notEqual(connection.restarts, 0);
+});
+
+test('back at the hub, the repetitions of a pending offer begin anew', async () => {
+  const { peer, connection, sent } = makePeer({ offers: true });
+  await connection.onnegotiationneeded();
+  clock.pass(60_000);
+  assert.equal(sent.length, 3);
+  peer.resume();
+  clock.pass(60_000);
+  assert.equal(sent.length, 6);
+});
+
+test('a certificate tells one connection from another', () => {
+  const sdpOf = (value) => `v=0\r\na=group:BUNDLE 0\r\na=fingerprint:${value}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n`;
+  assert.equal(fingerprintOf(sdpOf('sha-256 aB:01')), 'SHA-256 AB:01');
+  assert.equal(fingerprintOf('v=0'), null);
+  assert.equal(fingerprintOf(undefined), null);
+
+  const { peer, connection } = makePeer();
+  const offerOf = (value) => ({ description: { type: 'offer', sdp: sdpOf(value) } });
+  assert.equal(peer.isOfAnother(offerOf('sha-256 AA')), false, 'nobody is known yet');
+  connection.remoteDescription = offerOf('sha-256 AA').description;
+  assert.equal(peer.isOfAnother(offerOf('sha-256 aa')), false);
+  assert.equal(peer.isOfAnother(offerOf('sha-256 BB')), true);
+  for (const other of [OFFER, CANDIDATE, null, { back: true }]) assert.equal(peer.isOfAnother(other), false);
+});
+
+test('a connection that was given up is another one for their next offer', async () => {
+  const { peer } = makePeer();
+  await peer.receive({ description: { type: 'offer', sdp: 'rubbish' } });
+  assert.equal(peer.isOfAnother(OFFER), true);
+  for (const other of [ANSWER, CANDIDATE]) assert.equal(peer.isOfAnother(other), false);
+});
+
+test('who closes the data channel has hung up', () => {
+  const { peer, connection, seen } = makePeer();
+  connection.become('connected');
+  assert.equal(peer.connectionState, 'connected');
+  connection.channel.onclose();
+  assert.equal(peer.connectionState, 'closed');
+  assert.deepEqual(seen, ['connected', 'closed']);
+  peer.close();
+  assert.equal(connection.channel.onclose, null);
 });
 
 test('our state is told when the channel opens and when it changes', () => {
