@@ -5,7 +5,7 @@
  * Spec: docs/protocol.md.
  */
 
-/** @typedef {{ peerId: string, name?: string }} Participant */
+/** @typedef {{ peerId: string, name?: string, offers?: boolean }} Participant  offers: has been told of us, and will offer */
 /** @typedef {{ maxMessageBytes?: number, maxParticipants?: number, heartbeatSeconds?: number, resumeSeconds?: number }} Limits */
 
 /**
@@ -28,6 +28,8 @@
 /**
  * @typedef {{ type: 'JoinRoom', roomId: string, name?: string, resumeToken?: string, hello?: unknown }
  *           | { type: 'Signal', peerId: string, message: unknown }
+ *           | { type: 'LockRoom', locked: boolean }
+ *           | { type: 'Admit' | 'Deny', peerId: string }
  *           | { type: 'LeaveRoom' }} ClientMessage
  */
 
@@ -155,7 +157,7 @@ export class Signaling {
   #received(data) {
     const message = parseServerMessage(data);
     if (!message) return;
-    if (message.type === 'RoomJoined') this.#attempt = 0;
+    if (message.type === 'RoomJoined' || message.type === 'Waiting') this.#attempt = 0;
     if (message.type === 'Reconnect') this.#moveAfter(message.afterMs);
     this.#events.onMessage(message);
   }
@@ -243,7 +245,8 @@ const optional = (test) => (/** @type {unknown} */ value) => value === undefined
 /** @param {(value: unknown) => boolean} test */
 const listOf = (test) => (/** @type {unknown} */ value) => Array.isArray(value) && value.every(test);
 /** @param {unknown} value */
-const isParticipant = (value) => isObject(value) && isId(value.peerId) && optional(isText)(value.name);
+const isParticipant = (value) => isObject(value) && isId(value.peerId) && optional(isText)(value.name)
+  && optional(isFlag)(value.offers);
 /** @param {unknown} value */
 const isReason = (value) => value === 'left' || value === 'timeout' || value === 'removed';
 const isAnything = () => true;

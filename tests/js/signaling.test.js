@@ -83,6 +83,19 @@ test('an open socket alone does not shorten the pauses again; being let in does'
   assert.deepEqual(clock.waiting, [250]);
 });
 
+test('who waits at the door of a locked room comes back as soon as a member would', () => {
+  const { signaling, sockets, clock } = makeSignaling();
+  signaling.open();
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    sockets.at(-1).break();
+    clock.pass(clock.waiting[0]);
+  }
+  sockets.at(-1).accept();
+  sockets.at(-1).deliver({ type: 'Waiting' });
+  sockets.at(-1).break();
+  assert.deepEqual(clock.waiting, [250]);
+});
+
 test('a socket that does not open in 10 s is given up for another', () => {
   const { signaling, sockets, clock } = makeSignaling();
   signaling.open();
@@ -156,6 +169,34 @@ test('a draining hub says when to come back: the seat is kept, and the pause is 
   assert.equal(sockets.length, 3);
 });
 
+test('a hub that closes before the moment it named does not change it', () => {
+  const { signaling, sockets, clock, seen } = makeSignaling();
+  signaling.open();
+  sockets[0].accept();
+  sockets[0].deliver(JOINED);
+  sockets[0].deliver({ type: 'Reconnect', afterMs: 3000 });
+  clock.pass(1000);
+  sockets[0].break(1012);
+  assert.deepEqual(clock.waiting, [2000]);
+  clock.pass(2000);
+  sockets[1].break(); // nobody listens there yet: from here on the pauses are ours
+  assert.deepEqual(clock.waiting, [250]);
+  assert.deepEqual(seen, ['open', 'RoomJoined', 'Reconnect', 'lost', 'lost']);
+});
+
+test('the network is back while a draining hub keeps us waiting: its moment counts no more', () => {
+  const { signaling, sockets, clock } = makeSignaling();
+  signaling.open();
+  sockets[0].accept();
+  sockets[0].deliver({ type: 'Reconnect', afterMs: 8000 });
+  sockets[0].break(1012);
+  signaling.hurry();
+  assert.equal(sockets.length, 2);
+  sockets[1].accept();
+  clock.pass(60_000);
+  assert.equal(sockets.length, 2);
+});
+
 test('what is not a message of the hub is ignored, and harms nothing', () => {
   const { signaling, sockets, seen } = makeSignaling();
   signaling.open();
@@ -170,6 +211,7 @@ test('what is not a message of the hub is ignored, and harms nothing', () => {
 const GOOD = [
   JOINED,
   { ...JOINED, resumeToken: 't', participants: [{ peerId: 'a' }, { peerId: 'b', name: 'Mele' }], iceServers: [{ urls: 'stun:x' }] },
+  { ...JOINED, participants: [{ peerId: 'a', offers: true }] },
   { type: 'UserJoined', peerId: 'a' },
   { type: 'UserJoined', peerId: 'a', name: 'Mele', hello: [1], later: 'unknown members are ignored' },
   { type: 'UserLeft', peerId: 'a', reason: 'left' },
