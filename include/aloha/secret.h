@@ -10,7 +10,7 @@
  *                $XDG_STATE_HOME/aloha, else $HOME/.local/state/aloha. If none of these can be used
  *                there is a warning in the log and a key that ends with this process.
  *   returns      false with one line in `problem`: a file or directory that was asked for cannot be
- *                used, or a key file is open to others. */
+ *                used, or there is a key file that cannot be, or is open to others. */
 enum { SECRET_SIZE_MIN = 32 };
 MUST_USE bool secret_load(struct token_key *out, const char *secret_file, const char *state_dir,
                           char *problem, size_t problem_size);

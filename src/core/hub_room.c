@@ -333,12 +333,14 @@ static enum err restore_seat(struct hub *hub, struct conn *conn, const struct re
     return OK;
 }
 
-/* Whether a token that another process gave out still counts: the clocks of two machines may differ. */
-static bool is_fresh(const struct hub *hub, const struct token *token)
+/* Whether it is another process's token that still counts: the clocks of two machines may differ. */
+static bool is_restorable(const struct hub *hub, const struct token *token)
 {
     uint64_t now_s = hub->effects.wall_s(hub->effects.ctx);
     uint64_t age_s = now_s > token->issued_s ? now_s - token->issued_s : token->issued_s - now_s;
-    return age_s <= LIMIT_TOKEN_AGE_MAX_S && !is_gone(hub, token->peer_id);
+
+    return hub->limits->resume_ms && token->process != hub->options.process &&
+           age_s <= LIMIT_TOKEN_AGE_MAX_S && !is_gone(hub, token->peer_id);
 }
 
 static enum err resume(struct hub *hub, struct conn *conn, const struct request *request,
@@ -349,27 +351,35 @@ static enum err resume(struct hub *hub, struct conn *conn, const struct request 
 
     if (seat)
         err = take_seat(hub, conn, seat);
-    else if (hub->limits->resume_ms && !hub->draining && token->process != hub->options.process &&
-             is_fresh(hub, token))
-        err = restore_seat(hub, conn, request, token);
+    else if (is_restorable(hub,
+                           token)) /* while draining the token stays good, for the next process */
+        err = hub->draining ? ERR_HUB_FULL : restore_seat(hub, conn, request, token);
     hub->metrics->values[err ? METRIC_RESUMES_REFUSED : METRIC_RESUMES]++;
     if (!err)
         log_debug("peer_resumed", log_text("peer", token->peer_id));
     return err;
 }
 
-static enum err read_token(struct hub *hub, struct conn *conn, const struct request *request,
-                           struct token *out)
+static enum token_verdict read_token(const struct hub *hub, const struct request *request,
+                                     struct token *out)
 {
     char text[TOKEN_SIZE];
     long size = json_string_read(request->token_json, text, sizeof text);
-    enum token_verdict verdict = token_read(out, &hub->options.token_key, request->room_id,
-                                            (struct str){text, size < 0 ? 0 : (size_t)size});
 
-    if (verdict == TOKEN_NO_MEMORY)
-        return ERR_NO_MEMORY;
-    if (verdict == TOKEN_GOOD)
+    return token_read(out, &hub->options.token_key, request->room_id,
+                      (struct str){text, size < 0 ? 0 : (size_t)size});
+}
+
+/* Whoever shows what nobody was given waits before he may show more of it. Good tokens are never kept
+ * waiting, or one forger would cost all behind his address their seats. */
+static enum err refuse_forged(struct hub *hub, struct conn *conn)
+{
+    uint64_t wait_ms = admission_forged_wait(hub->options.admission, conn->from, hub->outer_ms);
+
+    if (wait_ms) {
+        hub_answer_error(hub, conn, ERR_RATE_LIMITED, nobody, wait_ms);
         return OK;
+    }
     hub->metrics->values[METRIC_RESUMES_REFUSED]++;
     admission_note_forged(hub->options.admission, conn->from, hub->outer_ms);
     return ERR_BAD_RESUME_TOKEN;
@@ -378,14 +388,16 @@ static enum err read_token(struct hub *hub, struct conn *conn, const struct requ
 static enum err come_back(struct hub *hub, struct conn *conn, const struct request *request)
 {
     struct token token;
-    uint64_t wait_ms = admission_forged_wait(hub->options.admission, conn->from, hub->outer_ms);
 
-    if (wait_ms) {
-        hub_answer_error(hub, conn, ERR_RATE_LIMITED, nobody, wait_ms);
-        return OK;
+    switch (read_token(hub, request, &token)) {
+    case TOKEN_GOOD:
+        return resume(hub, conn, request, &token);
+    case TOKEN_NO_MEMORY:
+        return ERR_NO_MEMORY;
+    case TOKEN_FORGED:
+        break;
     }
-    enum err err = read_token(hub, conn, request, &token);
-    return err ? err : resume(hub, conn, request, &token);
+    return refuse_forged(hub, conn);
 }
 
 enum err hub_on_join_room(struct hub *hub, struct conn *conn, const struct message *message)
@@ -604,7 +616,7 @@ void hub_hold(struct hub *hub, struct conn *conn)
 {
     struct seat *seat = conn->seat;
 
-    if (!seat || seat->knocking || hub->limits->resume_ms == 0) {
+    if (!seat || seat->knocking || (hub->limits->resume_ms == 0 && !hub->draining)) {
         hub_leave(hub, conn, "timeout");
         return;
     }

@@ -169,6 +169,13 @@ static bool find_state_dir(char out[PATH_SIZE_MAX])
     return size > 0 && size < PATH_SIZE_MAX;
 }
 
+static bool has_key(const char *dir)
+{
+    char path[PATH_SIZE_MAX];
+    int size = snprintf(path, sizeof path, "%s/secret", dir);
+    return size > 0 && size < PATH_SIZE_MAX && access(path, F_OK) == 0;
+}
+
 bool secret_load(struct token_key *out, const char *secret_file, const char *state_dir,
                  char *problem, size_t problem_size)
 {
@@ -180,8 +187,11 @@ bool secret_load(struct token_key *out, const char *secret_file, const char *sta
     if (state_dir[0])
         return load_from(out, state_dir, complaint);
     fail(complaint, "state", "no home directory");
-    if (find_state_dir(dir) && load_from(out, dir, complaint))
+    bool has_dir = find_state_dir(dir);
+    if (has_dir && load_from(out, dir, complaint))
         return true;
+    if (has_dir && has_key(dir))
+        return false; /* not to be passed over: those who are in a call count on it */
     log_warning("state_not_kept", log_text("reason", problem));
     ids_random(out, sizeof *out);
     return true;

@@ -247,7 +247,7 @@ void oracle_lose_client(struct world *world, struct client *client)
 {
     struct peer *peer = client->peer;
 
-    if (!peer || peer->knocking || !world->limits.resume_ms) {
+    if (!peer || peer->knocking || (!world->limits.resume_ms && !world->draining)) {
         oracle_finish_client(world, client, "timeout");
         return;
     }
@@ -417,8 +417,8 @@ static bool is_usable(struct world *world, const struct claim *claim)
 
     if (peer && is_member(peer, claim->room))
         return true;
-    return claim->process != world->process && !claim->is_gone && !world->draining &&
-           world->limits.resume_ms && age_s <= LIMIT_TOKEN_AGE_MAX_S;
+    return claim->process != world->process && !claim->is_gone && world->limits.resume_ms &&
+           age_s <= LIMIT_TOKEN_AGE_MAX_S;
 }
 
 /* The actor joins, or somebody who knocked is let in. */
@@ -687,7 +687,7 @@ static void check_join_error(struct world *world, enum err err)
         CHECK(count_members(world, room) == ROOM_PEERS_MAX ||
               (is_locked(world, room) && count_knocks(world, room) == ROOM_PEERS_MAX));
     if (err == ERR_HUB_FULL)
-        CHECK(world->refuses_joins || (world->draining && !exists) ||
+        CHECK(world->refuses_joins || (world->draining && (!exists || claim)) ||
               (!exists && count_rooms(world) == ROOMS_MAX) ||
               (is_locked(world, room) && all_kept_size(world) > BACKLOGS_SIZE_MAX / 2));
     if (err == ERR_BAD_RESUME_TOKEN)

@@ -323,7 +323,7 @@ TEST(while_it_drains_a_hub_restores_nobody)
     hub_drain(world->hub, world->now_ms);
     world_forget(world);
     world_say_resume(world, b, "tea", 2, BEFORE);
-    EXPECT_HEARD(error_of(ERR_BAD_RESUME_TOKEN), b);
+    EXPECT_HEARD(error_of(ERR_HUB_FULL), b);      /* the token stays good, for the next process */
     world_say_resume(world, b, "tea", 1, BEFORE); /* but a seat that is there can be taken */
     EXPECT_HEARD("close 4001", a);
     EXPECT_HEARD(back_in_tea(1, ""), b);
@@ -447,7 +447,7 @@ TEST(after_ten_forged_tokens_each_further_one_waits_longer)
     world_free(world);
 }
 
-TEST(while_an_address_waits_it_may_join_and_another_may_come_back)
+TEST(while_an_address_waits_with_forged_tokens_it_may_join_and_good_ones_are_good)
 {
     struct world *world = world_at_the_gate();
     conn_id a = world_open(world);
@@ -455,8 +455,7 @@ TEST(while_an_address_waits_it_may_join_and_another_may_come_back)
     for (int i = 0; i < LIMIT_FORGED_TOKENS_MAX; i++)
         forge(world, a);
     world_forget(world);
-    world_say_resume(world, a, "tea", 1,
-                     BEFORE); /* a good one waits as well: it is not looked at */
+    forge(world, a);
     EXPECT_HEARD(error_about(ERR_RATE_LIMITED, NULL, 1000), a);
     world_say_join(world, a, "tea");
     EXPECT(str_starts_with(world_take(world, a), STR("{\"type\":\"RoomJoined\"")));
@@ -472,7 +471,6 @@ TEST(while_an_address_waits_it_may_join_and_another_may_come_back)
     EXPECT_QUIET();
 
     world->from--;
-    world_wait(world, 1000);
     conn_id d = restore(world, 1);
     EXPECT(str_starts_with(world_take(world, d), STR("{\"type\":\"RoomJoined\"")));
     world_free(world);

@@ -367,7 +367,7 @@ static bool is_usable(const struct model *model, const struct claim *claim)
     uint64_t age_s = model->wall_s > claim->issued_s ? model->wall_s - claim->issued_s
                                                      : claim->issued_s - model->wall_s;
     return claim->process != model->process && age_s <= LIMIT_TOKEN_AGE_MAX_S &&
-           !model->gone[claim->peer] && model->limits->resume_ms && !model->draining;
+           !model->gone[claim->peer] && model->limits->resume_ms;
 }
 
 static enum err resume(struct model *model, unsigned socket, const struct ask *ask)
@@ -379,6 +379,8 @@ static enum err resume(struct model *model, unsigned socket, const struct ask *a
         return OK;
     }
     enum err err = is_usable(model, claim) ? why_not(model, ask->room) : ERR_BAD_RESUME_TOKEN;
+    if (is_usable(model, claim) && model->draining)
+        err = ERR_HUB_FULL;
     if (!err)
         restore_seat(model, socket, ask);
     return err;
@@ -404,11 +406,13 @@ static void come_back(struct model *model, unsigned socket, const struct ask *as
 {
     enum err err = ERR_BAD_RESUME_TOKEN;
 
-    if (socket == FORGER && model->forged_until_ms > model->outer_ms) {
+    bool is_forged = ask->is_corrupt || ask->claim->room != ask->room;
+
+    if (is_forged && socket == FORGER && model->forged_until_ms > model->outer_ms) {
         tell_error(model, socket, ERR_RATE_LIMITED, 0, model->forged_until_ms - model->outer_ms);
         return;
     }
-    if (ask->is_corrupt || ask->claim->room != ask->room)
+    if (is_forged)
         note_forged(model, socket);
     else
         err = resume(model, socket, ask);
@@ -610,7 +614,7 @@ static void hold(struct model *model, unsigned socket)
 {
     struct model_socket *leaver = &model->sockets[socket];
 
-    if (leaver->state != JOINED || !model->limits->resume_ms) {
+    if (leaver->state != JOINED || (!model->limits->resume_ms && !model->draining)) {
         leave(model, socket, "timeout");
         return;
     }
