@@ -5,7 +5,7 @@ import { cases } from './cases.mjs';
 import { DELAY_MAX_MS, TABLE_HEAD, delayAdded, runCase, tableRow } from './run.mjs';
 import { Canaries } from './watch.mjs';
 
-const ATTEMPTS = 3; // for the delay only: whoever shares the machine has bad moments, the server has none three times in a row
+const ATTEMPTS = 5; // for the delay only: whoever shares the machine has bad moments, the server has none five times in a row
 
 describe('attacks', () => {
   const canaries = new Canaries();
