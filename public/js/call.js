@@ -3,8 +3,12 @@
  *
  * The order of events, for a newcomer:   JoinRoom -> RoomJoined (with those present) -> their offers
  * and for somebody already in the room:  UserJoined -> our offer
+ * when the line was down:                JoinRoom with our token -> RoomJoined (our old seat); nobody else hears of it
+ *
+ * The hub may have been started anew while the line was down, and then knows only those who are back
+ * already. So whoever it does not name may still come: what our connection with them says counts.
  */
-import { isPolite } from './peer.js';
+import { isPolite, parseSignal } from './peer.js';
 
 /** @typedef {import('./signaling.js').ServerMessage} ServerMessage */
 /** @typedef {import('./signaling.js').ClientMessage} ClientMessage */
@@ -13,7 +17,7 @@ import { isPolite } from './peer.js';
 /** @typedef {import('./peer.js').PeerSignal} PeerSignal */
 
 /** What a call needs of a Peer, so that its test needs no browser. */
-/** @typedef {Pick<import('./peer.js').Peer, 'receive' | 'resume' | 'close' | 'setTrack' | 'setMediaState'>} PeerLike */
+/** @typedef {Pick<import('./peer.js').Peer, 'connectionState' | 'receive' | 'isOfAnother' | 'resume' | 'close' | 'setTrack' | 'setMediaState'>} PeerLike */
 
 /**
  * @typedef {object} PeerRequest
@@ -22,6 +26,7 @@ import { isPolite } from './peer.js';
  * @property {boolean} offers
  * @property {RTCIceServer[]} iceServers
  * @property {(signal: PeerSignal) => void} send
+ * @property {(state: RTCPeerConnectionState) => void} onConnectionState
  */
 
 /**
@@ -45,10 +50,23 @@ import { isPolite } from './peer.js';
 const PARTICIPANTS_MAX = 50;
 /** What we assume of a hub that does not tell its limit. */
 const PARTICIPANTS_DEFAULT = 12;
-const RETRY_JOIN_MS = 1_000;
+/** What the hub keeps a seat for, if it does not tell. */
+const RESUME_DEFAULT_S = 30;
+const RETRY_MS = 1_000;
+/** A hub that is full when we come back to our call: the call goes on meanwhile. */
+const RETRY_FULL_MS = 5_000;
+const WELCOME_EVERY_MS = 1_000;
+/** New connections with one and the same peer: an honest one needs two or three, after a restart of the hub. */
+const CONNECTIONS_MAX = 20;
 
 /** The errors that answer a JoinRoom and that a second try at once would not cure. */
 const REFUSALS = new Set(['bad-room-id', 'bad-name', 'room-full', 'room-locked', 'hub-full', 'unauthorized']);
+
+/** Tells a peer that we are at the hub again. See docs/protocol.md, "Between the peers". */
+const BACK = { back: true };
+
+/** @param {unknown} message of a peer */
+const isBack = (message) => typeof message === 'object' && message !== null && 'back' in message && message.back === true;
 
 /**
  * Who fills the large picture: the one chosen, as long as they are here; else whoever was there;
@@ -67,13 +85,27 @@ export class Call {
   #options;
   /** Our own id, while the hub holds a seat for us. @type {string | null} */
   #ownId = null;
-  /** @type {string | null} */
+  /** In memory only: a page that is loaded again is somebody new. @type {string | null} */
   #resumeToken = null;
   /** @type {RTCIceServer[]} */
   #iceServers = [];
   #peersMax = PARTICIPANTS_DEFAULT - 1;
   /** @type {Map<string, PeerLike>} */
   #peers = new Map();
+  /** How many connections we have had with each. @type {Map<string, number>} */
+  #connections = new Map();
+
+  /** We have asked for a seat and the hub has neither given nor refused one. */
+  #isAsking = false;
+  /** Counts what we ask for and give up, so that a timer of before does nothing. */
+  #turn = 0;
+  #isLocked = false;
+  /** Whom the hub did not name when we came back. @type {Set<string>} */
+  #absent = new Set();
+  /** Who came back a moment ago. @type {Set<string>} */
+  #welcomed = new Set();
+  /** As long as they may still come back. */
+  #isAbsencePardoned = false;
 
   /** @param {CallOptions} options */
   constructor(options) {
@@ -83,15 +115,18 @@ export class Call {
   /** The socket stands. Asks for a seat, or for our old one when the hub gave us a token for it. */
   join() {
     const { roomId, send } = this.#options;
+    this.#turn += 1;
+    this.#isAsking = true;
     send({ type: 'JoinRoom', roomId, ...(this.#resumeToken !== null && { resumeToken: this.#resumeToken }) });
   }
 
   /** Ends the call on our side: tells the hub, closes every connection. */
   leave() {
-    if (this.#ownId !== null) this.#options.send({ type: 'LeaveRoom' });
-    this.#ownId = null;
+    if (this.#ownId !== null || this.#isAsking) this.#options.send({ type: 'LeaveRoom' });
+    this.#turn += 1;
+    this.#isAsking = false;
     this.#resumeToken = null;
-    for (const peerId of [...this.#peers.keys()]) this.#remove(peerId);
+    this.#giveUpSeat();
   }
 
   /** @param {ServerMessage} message */
@@ -101,21 +136,25 @@ export class Call {
         this.#joined(message);
         break;
       case 'UserJoined':
-        if (this.#ownId !== null) this.#add(message, { offers: true });
+        this.#userJoined(message);
         break;
       case 'UserLeft':
         this.#remove(message.peerId);
+        this.#connections.delete(message.peerId);
         break;
       case 'Signal':
-        this.#peers.get(message.peerId)?.receive(message.message);
+        this.#signalled(message);
         break;
       case 'IceServers':
         this.#iceServers = message.iceServers;
         break;
-      case 'Error':
-        this.#failed(message.code, message.retryAfterMs);
+      case 'RoomLocked':
+        this.#isLocked = message.locked;
         break;
-      default: // nothing for us: knocking, locks and the hub's drain are others' work
+      case 'Error':
+        this.#failed(message);
+        break;
+      default: // nothing for us: knocks, and the hub's drain, which is the line's business
     }
   }
 
@@ -132,27 +171,66 @@ export class Call {
     for (const peer of this.#peers.values()) peer.setMediaState(state);
   }
 
+  // --- our seat --------------------------------------------------------------------------------
+
   /**
-   * The room's list decides. In our old seat the standing connections go on; in a new seat the
-   * others have been told that we left, so theirs are gone and all begin anew.
+   * In our old seat the standing connections go on, also with those whom the hub does not name; in a
+   * new seat the others have been told that we left, so theirs are gone and all begin anew.
    * @param {RoomJoined} message
    */
-  #joined({ peerId, resumed, resumeToken, participants, iceServers, limits }) {
+  #joined({ peerId, resumed, resumeToken, participants, iceServers, locked, limits }) {
     const isOldSeat = resumed && peerId === this.#ownId;
-    const present = new Set(participants.map((each) => each.peerId));
+    if (!isOldSeat) this.#giveUpSeat();
 
+    this.#turn += 1;
+    this.#isAsking = false;
     this.#ownId = peerId;
     this.#resumeToken = resumeToken ?? null;
     this.#iceServers = iceServers;
     this.#peersMax = Math.min(limits.maxParticipants ?? PARTICIPANTS_DEFAULT, PARTICIPANTS_MAX) - 1;
 
-    for (const known of [...this.#peers.keys()]) {
-      if (!isOldSeat || !present.has(known)) this.#remove(known);
+    const present = new Set(participants.map((each) => each.peerId));
+    this.#absent = new Set([...this.#peers.keys()].filter((known) => !present.has(known)));
+    this.#lockAgain(locked, this.#absent.size === this.#peers.size);
+    for (const participant of participants) {
+      // In an old seat, whoever is unknown came while we were away: then we were here first, and offer.
+      if (!this.#peers.has(participant.peerId)) this.#add(participant, { offers: isOldSeat && !participant.offers });
+      else if (isOldSeat) this.#meetAgain(participant.peerId, { offers: !participant.offers, isExpected: !participant.offers });
     }
-    for (const peer of this.#peers.values()) peer.resume();
-    // In an old seat, whoever is unknown came while we were away: then we were here first, and offer.
-    for (const participant of participants) this.#add(participant, { offers: isOldSeat });
+    for (const peerId of [...this.#absent]) {
+      if (this.#peers.get(peerId)?.connectionState === 'closed') this.#remove(peerId);
+    }
+    this.#pardonAbsence((limits.resumeSeconds ?? RESUME_DEFAULT_S) * 1000);
     this.#options.events.onJoined();
+  }
+
+  #giveUpSeat() {
+    this.#ownId = null;
+    this.#isLocked = false;
+    this.#connections.clear();
+    for (const peerId of [...this.#peers.keys()]) this.#remove(peerId);
+  }
+
+  /**
+   * A hub that was started anew has forgotten that the room was locked. The first of us to be back says
+   * it again. (Somebody may just as well have unlocked it while we were away, but then the hub names
+   * others whom we know.)
+   * @param {boolean} locked
+   * @param {boolean} isFirst
+   */
+  #lockAgain(locked, isFirst) {
+    const isForgotten = this.#isLocked && !locked && isFirst;
+    this.#isLocked = locked;
+    if (isForgotten) this.#options.send({ type: 'LockRoom', locked: true });
+  }
+
+  // --- the others ------------------------------------------------------------------------------
+
+  /** @param {import('./signaling.js').UserJoined} message */
+  #userJoined(message) {
+    if (this.#ownId === null) return;
+    if (this.#peers.has(message.peerId)) this.#meetAgain(message.peerId, { offers: true, isExpected: false });
+    else this.#add(message, { offers: true });
   }
 
   /**
@@ -160,16 +238,47 @@ export class Call {
    * @param {{ offers: boolean }} role
    */
   #add({ peerId, name }, { offers }) {
-    const ownId = this.#ownId;
-    if (ownId === null || peerId === ownId || this.#peers.has(peerId) || this.#peers.size >= this.#peersMax) return;
+    if (peerId === this.#ownId || this.#peers.size >= this.#peersMax || !this.#mayConnect(peerId)) return;
     this.#options.events.onParticipant({ peerId, ...(name !== undefined && { name }) });
+    this.#connect(peerId, offers);
+  }
+
+  /**
+   * Somebody whom we know is at the hub, as we are. A connection that works goes on; another one is
+   * repaired, or begins anew on both sides when they may not know us.
+   * @param {string} peerId
+   * @param {{ offers: boolean, isExpected: boolean }} how  expected: they know us as we know them
+   */
+  #meetAgain(peerId, { offers, isExpected }) {
+    const peer = this.#peers.get(peerId);
+    this.#absent.delete(peerId);
+    if (!isExpected && peer?.connectionState !== 'connected') return this.#connect(peerId, offers);
+    this.#send(peerId, BACK);
+    peer?.resume();
+  }
+
+  /**
+   * Opens a connection, in the place of the one there may be.
+   * @param {string} peerId
+   * @param {boolean} offers
+   */
+  #connect(peerId, offers) {
+    if (this.#ownId === null || !this.#mayConnect(peerId)) return;
+    this.#connections.set(peerId, (this.#connections.get(peerId) ?? 0) + 1);
+    this.#peers.get(peerId)?.close();
     this.#peers.set(peerId, this.#options.createPeer({
       peerId,
       offers,
-      polite: isPolite(ownId, peerId),
+      polite: isPolite(this.#ownId, peerId),
       iceServers: this.#iceServers,
-      send: (signal) => this.#options.send({ type: 'Signal', peerId, message: signal }),
+      send: (signal) => this.#send(peerId, signal),
+      onConnectionState: (state) => this.#connectionChanged(peerId, state),
     }));
+  }
+
+  /** @param {string} peerId */
+  #mayConnect(peerId) {
+    return this.#ownId !== null && (this.#connections.get(peerId) ?? 0) < CONNECTIONS_MAX;
   }
 
   /** @param {string} peerId */
@@ -177,24 +286,112 @@ export class Call {
     const peer = this.#peers.get(peerId);
     if (!peer) return;
     this.#peers.delete(peerId);
+    this.#absent.delete(peerId);
     peer.close();
     this.#options.events.onParticipantLeft(peerId);
   }
 
   /**
-   * @param {string} code
-   * @param {number} [retryAfterMs]
+   * Signals come from members of our room only. If we do not know them, then because we have given
+   * them up while they were away; and they us, if theirs is another connection than we know.
+   * @param {import('./signaling.js').Signal} signal
    */
-  #failed(code, retryAfterMs) {
-    if (code === 'bad-resume-token') {
+  #signalled({ peerId, message }) {
+    const signal = parseSignal(message);
+    const isOffer = signal !== null && 'description' in signal && signal.description.type === 'offer';
+
+    this.#absent.delete(peerId);
+    if (!this.#peers.has(peerId) && isOffer) this.#add({ peerId }, { offers: false });
+    else if (this.#peers.get(peerId)?.isOfAnother(message)) this.#connect(peerId, !isOffer);
+    if (isBack(message)) this.#cameBack(peerId);
+    else this.#peers.get(peerId)?.receive(message);
+  }
+
+  /**
+   * Somebody is at the hub again: says again what waits for their answer. Not as often as they like, for
+   * it can be much, and the hub counts it as ours.
+   * @param {string} peerId
+   */
+  #cameBack(peerId) {
+    if (this.#welcomed.has(peerId)) return;
+    this.#welcomed.add(peerId);
+    this.#after(WELCOME_EVERY_MS, () => this.#welcomed.delete(peerId));
+    this.#peers.get(peerId)?.resume();
+  }
+
+  /**
+   * @param {string} peerId
+   * @param {unknown} message
+   */
+  #send(peerId, message) {
+    this.#options.send({ type: 'Signal', peerId, message });
+  }
+
+  // --- who is away -----------------------------------------------------------------------------
+
+  /** @param {number} ms for so long the hub would keep their seat, had it not been started anew */
+  #pardonAbsence(ms) {
+    this.#isAbsencePardoned = true;
+    this.#later(ms, () => {
+      this.#isAbsencePardoned = false;
+      for (const peerId of [...this.#absent]) {
+        if (this.#peers.get(peerId)?.connectionState !== 'connected') this.#remove(peerId);
+      }
+    });
+  }
+
+  /**
+   * @param {string} peerId
+   * @param {RTCPeerConnectionState} state
+   */
+  #connectionChanged(peerId, state) {
+    if (!this.#absent.has(peerId)) return;
+    if (state === 'closed' || (state === 'failed' && !this.#isAbsencePardoned)) this.#remove(peerId);
+  }
+
+  // --- errors ------------------------------------------------------------------------
+
+  /** @param {import('./signaling.js').HubError} error */
+  #failed({ code, peerId, retryAfterMs = RETRY_MS }) {
+    if (peerId !== undefined) {
+      // They left this very moment, or what we said is lost: then they will tell us when they are back.
+    } else if (code === 'rate-limited') {
+      this.#later(retryAfterMs, () => this.#sayAgain());
+    } else if (code === 'bad-resume-token') {
       this.#resumeToken = null; // the old seat is gone: take a new one
       this.join();
+    } else if (code === 'hub-full' && this.#ownId !== null) {
+      this.#later(RETRY_FULL_MS, () => this.join());
     } else if (REFUSALS.has(code)) {
+      this.#isAsking = false;
       this.#options.events.onRefused(code);
-    } else if (code === 'rate-limited' && this.#ownId === null) {
-      const { setTimer = setTimeout } = this.#options;
-      setTimer(() => this.join(), retryAfterMs ?? RETRY_JOIN_MS);
     }
-    // The others need nothing: unknown-peer, for one, only means that somebody left this very moment.
+  }
+
+  /** The hub does not tell what it was that came too fast. */
+  #sayAgain() {
+    if (this.#isAsking) this.join();
+    else for (const peer of this.#peers.values()) peer.resume();
+  }
+
+  /**
+   * @param {number} ms
+   * @param {() => void} action
+   */
+  #after(ms, action) {
+    const { setTimer = setTimeout } = this.#options;
+    setTimer(action, ms);
+  }
+
+  /**
+   * Unless we have asked again, got a seat or left meanwhile.
+   * @param {number} ms
+   * @param {() => void} action
+   */
+  #later(ms, action) {
+    const turn = this.#turn;
+    this.#after(ms, () => {
+      if (turn === this.#turn) action();
+    });
   }
 }

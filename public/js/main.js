@@ -92,7 +92,7 @@ function join() {
 }
 
 /** @param {import('./call.js').PeerRequest} request */
-function createPeer({ peerId, ...request }) {
+function createPeer({ peerId, onConnectionState, ...request }) {
   return new Peer({
     ...request,
     local: media,
@@ -100,7 +100,10 @@ function createPeer({ peerId, ...request }) {
     events: {
       onTrack: (track) => stage.setTrack(peerId, track),
       onMediaState: (state) => stage.setMediaState(peerId, state),
-      onConnectionState: (state) => stage.setConnectionState(peerId, state),
+      onConnectionState: (state) => {
+        stage.setConnectionState(peerId, state);
+        onConnectionState(state);
+      },
     },
   });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './client.js';
+import { FakeClock } from './helpers.js';
 
 const { Call, nextActive } = await load('call.js');
 
@@ -8,13 +9,14 @@ function makeCall() {
   const sent = [];
   const seen = [];
   const peers = new Map();
-  const timers = [];
+  const clock = new FakeClock();
   const call = new Call({
     roomId: 'tea',
     send: (message) => sent.push(message) > 0,
     createPeer: (request) => {
       const peer = {
-        request, received: [], calls: [],
+        request, received: [], calls: [], connectionState: 'connected', certificate: null,
+        isOfAnother: ({ description }) => description !== undefined && peer.certificate !== null && description.sdp !== peer.certificate,
         receive: (message) => peer.received.push(message),
         resume: () => peer.calls.push('resume'),
         close: () => peer.calls.push('close'),
@@ -30,9 +32,9 @@ function makeCall() {
       onParticipantLeft: (peerId) => seen.push(`-${peerId}`),
       onRefused: (code) => seen.push(code),
     },
-    setTimer: (action, ms) => timers.push({ action, ms }),
+    setTimer: clock.setTimer,
   });
-  return { call, sent, seen, peers, timers };
+  return { call, sent, seen, peers, clock };
 }
 
 const joined = (present = [], more = {}) => ({
@@ -108,16 +110,251 @@ test('in a new seat every connection begins anew', () => {
   assert.deepEqual(seen, ['+a', '+b', 'joined', '-a', '-b', '+a', 'joined']);
 });
 
-test('in our old seat the connections go on; the room list decides who is gone and who is new', () => {
-  const { call, sent, peers, seen } = makeCall();
-  call.receive(joined(['a', 'b'], { resumeToken: 'token' }));
+/** A call with these, whose line broke and stands again. The hub's next word will be of our old seat. */
+function makeReturning(known, more = {}) {
+  const made = makeCall();
+  made.call.join();
+  made.call.receive(joined(known, { resumeToken: 'token', ...more }));
+  made.call.join();
+  made.sent.length = made.seen.length = 0;
+  return made;
+}
+const resumed = (present = [], more = {}) => joined(present, { resumed: true, resumeToken: 'next', ...more });
+const offerOf = (sdp) => ({ description: { type: 'offer', sdp } });
+const answerOf = (sdp) => ({ description: { type: 'answer', sdp } });
+
+test('we come back with our token, and after that with the next one', () => {
+  const { call, sent } = makeCall();
+  call.receive(joined([], { resumeToken: 'token' }));
   call.join();
-  assert.deepEqual(sent.at(-1), { type: 'JoinRoom', roomId: 'tea', resumeToken: 'token' });
-  call.receive(joined(['a', 'c'], { resumed: true, resumeToken: 'next' }));
+  call.receive(resumed());
+  call.join();
+  assert.deepEqual(sent.map(({ resumeToken }) => resumeToken), ['token', 'next']);
+});
+
+test('in our old seat the connections go on, and whoever is named and new gets our offer', () => {
+  const { call, peers, sent, seen } = makeReturning(['a', 'b']);
+  call.receive(resumed(['a', 'b', 'c']));
   assert.deepEqual(peers.get('a').calls, ['resume']);
-  assert.deepEqual(peers.get('b').calls, ['close']);
+  assert.deepEqual(peers.get('b').calls, ['resume']);
   assert.equal(peers.get('c').request.offers, true);
-  assert.deepEqual(seen, ['+a', '+b', 'joined', '-b', '+c', 'joined']);
+  assert.deepEqual(seen, ['+c', 'joined']);
+  assert.deepEqual(sent.map(({ peerId, message }) => [peerId, message]), [['a', { back: true }], ['b', { back: true }]]);
+});
+
+test('in our old seat, whoever has been told of us makes the offer', () => {
+  const { call, peers } = makeReturning(['a']);
+  call.receive(resumed([], { participants: [{ peerId: 'a' }, { peerId: 'c', offers: true }] }));
+  assert.equal(peers.get('c').request.offers, false);
+});
+
+test('whom the hub does not name stays as long as the connection works', () => {
+  const { call, peers, seen, clock } = makeReturning(['a', 'b']);
+  call.receive(resumed(['b']));
+  clock.pass(600_000);
+  assert.deepEqual(seen, ['joined']);
+  assert.deepEqual(peers.get('a').calls, []);
+  peers.get('a').request.onConnectionState('disconnected');
+  assert.deepEqual(seen, ['joined']);
+  peers.get('a').request.onConnectionState('failed');
+  assert.deepEqual(seen, ['joined', '-a']);
+  assert.deepEqual(peers.get('a').calls, ['close']);
+});
+
+test('whom the hub does not name, and who is not connected, has as long to come back as the hub would give them', () => {
+  const { call, peers, seen, clock } = makeReturning(['a', 'b', 'c']);
+  peers.get('b').connectionState = 'failed';
+  call.receive(resumed([], { limits: { maxParticipants: 4, resumeSeconds: 20 } }));
+  peers.get('a').connectionState = 'failed';
+  peers.get('a').request.onConnectionState('failed');
+  clock.pass(19_999);
+  assert.deepEqual(seen, ['joined']);
+  clock.pass(1);
+  assert.deepEqual(seen, ['joined', '-a', '-b']);
+});
+
+test('whom the hub does not name, and who has hung up, is gone at once', () => {
+  const { call, peers, seen } = makeReturning(['a', 'b']);
+  peers.get('a').connectionState = 'closed';
+  call.receive(resumed());
+  assert.deepEqual(seen, ['-a', 'joined']);
+  peers.get('b').request.onConnectionState('closed');
+  assert.deepEqual(seen, ['-a', 'joined', '-b']);
+});
+
+test('whom the hub does not name, and who has left, is gone when it says so', () => {
+  const { call, seen } = makeReturning(['a']);
+  call.receive(resumed());
+  call.receive({ type: 'UserLeft', peerId: 'a', reason: 'timeout' });
+  assert.deepEqual(seen, ['joined', '-a']);
+});
+
+test('whoever says something is back: now the hub decides again', () => {
+  const { call, peers, seen, clock } = makeReturning(['a']);
+  call.receive(resumed());
+  call.receive({ type: 'Signal', peerId: 'a', message: { back: true } });
+  peers.get('a').connectionState = 'failed';
+  clock.pass(600_000);
+  peers.get('a').request.onConnectionState('failed');
+  assert.deepEqual(seen, ['joined']);
+});
+
+test('whoever is named when we come back once more is back', () => {
+  const { call, peers, seen, clock } = makeReturning(['a']);
+  call.receive(resumed());
+  peers.get('a').connectionState = 'failed';
+  call.join();
+  clock.pass(600_000);
+  call.receive(resumed(['a']));
+  clock.pass(600_000);
+  assert.deepEqual(seen, ['joined', 'joined']);
+  assert.deepEqual(peers.get('a').calls, ['resume']);
+});
+
+test('while the line is down nobody goes', () => {
+  const { peers, seen, clock } = makeReturning(['a']);
+  peers.get('a').connectionState = 'failed';
+  peers.get('a').request.onConnectionState('failed');
+  clock.pass(600_000);
+  assert.deepEqual(seen, []);
+});
+
+test('whoever is back is told again what waits for an answer', () => {
+  const { call, peers, clock } = makeReturning(['a']);
+  call.receive(resumed());
+  call.receive({ type: 'Error', code: 'unknown-peer', message: '', peerId: 'a' });
+  assert.deepEqual(peers.get('a').calls, []);
+  const sayBack = () => call.receive({ type: 'Signal', peerId: 'a', message: { back: true } });
+  sayBack();
+  assert.deepEqual(peers.get('a').calls, ['resume']);
+  assert.deepEqual(peers.get('a').received, []);
+  for (let i = 0; i < 100; i += 1) sayBack();
+  assert.deepEqual(peers.get('a').calls, ['resume'], 'but not as often as they like');
+  clock.pass(1000);
+  sayBack();
+  assert.deepEqual(peers.get('a').calls, ['resume', 'resume']);
+});
+
+test('what came too fast is said again, and what is lost at a full place is not', () => {
+  const { call, peers, clock } = makeCall();
+  call.receive(joined(['a', 'b']));
+  call.receive({ type: 'Error', code: 'rate-limited', message: '', peerId: 'a', retryAfterMs: 9000 });
+  clock.pass(9000);
+  assert.deepEqual(peers.get('a').calls, []);
+  call.receive({ type: 'Error', code: 'rate-limited', message: '', retryAfterMs: 100 });
+  clock.pass(100);
+  for (const peer of peers.values()) assert.deepEqual(peer.calls, ['resume']);
+});
+
+test('somebody who knows us and whom we have given up gets an answer', () => {
+  const { call, peers, seen } = makeReturning(['a']);
+  call.receive(resumed());
+  peers.get('a').request.onConnectionState('closed');
+  call.receive({ type: 'Signal', peerId: 'a', message: { candidate: null } });
+  assert.deepEqual(seen, ['joined', '-a']);
+  call.receive({ type: 'Signal', peerId: 'a', message: offerOf('A1') });
+  assert.deepEqual(seen, ['joined', '-a', '+a']);
+  assert.equal(peers.get('a').request.offers, false);
+  assert.deepEqual(peers.get('a').received, [offerOf('A1')]);
+});
+
+test('an offer of another connection than the one we know: they began anew, and so do we', () => {
+  const { call, peers, seen } = makeCall();
+  call.receive(joined(['a']));
+  const before = peers.get('a');
+  before.certificate = 'A1';
+  call.receive({ type: 'Signal', peerId: 'a', message: offerOf('A1') });
+  call.receive({ type: 'Signal', peerId: 'a', message: offerOf('A2') });
+  assert.deepEqual(before.calls, ['close']);
+  assert.deepEqual(before.received, [offerOf('A1')]);
+  assert.deepEqual(peers.get('a').received, [offerOf('A2')]);
+  assert.equal(peers.get('a').request.offers, false);
+  assert.deepEqual(seen, ['+a', 'joined'], 'the tile stays');
+});
+
+test('an answer of another connection is of somebody who had given us up: a new offer is due', () => {
+  const { call, peers } = makeCall();
+  call.receive(joined(['a']));
+  peers.get('a').certificate = 'A1';
+  call.receive({ type: 'Signal', peerId: 'a', message: answerOf('A2') });
+  assert.equal(peers.get('a').request.offers, true);
+});
+
+test('nobody makes us begin anew for ever, and who leaves and comes may do so again', () => {
+  const { call, peers, seen } = makeCall();
+  let made = 0;
+  call.receive(joined(['a']));
+  for (let i = 0; i < 100; i += 1) {
+    const before = peers.get('a');
+    before.certificate = `A${i}`;
+    call.receive({ type: 'Signal', peerId: 'a', message: offerOf(`A${i + 1}`) });
+    if (peers.get('a') !== before) made += 1;
+  }
+  assert.equal(made, 19);
+  call.receive({ type: 'UserLeft', peerId: 'a', reason: 'left' });
+  call.receive({ type: 'UserJoined', peerId: 'a' });
+  assert.deepEqual(seen, ['+a', 'joined', '-a', '+a']);
+});
+
+test('somebody announced anew whom we know: a connection that works goes on, another begins anew', () => {
+  const { call, peers, seen } = makeReturning(['a', 'b']);
+  call.receive(resumed());
+  const [a, b] = [peers.get('a'), peers.get('b')];
+  b.connectionState = 'failed';
+  call.receive({ type: 'UserJoined', peerId: 'a' });
+  call.receive({ type: 'UserJoined', peerId: 'b' });
+  assert.deepEqual(a.calls, ['resume']);
+  assert.deepEqual(b.calls, ['close']);
+  assert.equal(peers.get('b').request.offers, true);
+  assert.deepEqual(seen, ['joined'], 'no tile came or went');
+});
+
+test('somebody who has been told of us whom we know: a connection that does not work waits for their offer', () => {
+  const { call, peers } = makeReturning(['a']);
+  peers.get('a').connectionState = 'failed';
+  call.receive(resumed([], { participants: [{ peerId: 'a', offers: true }] }));
+  assert.equal(peers.get('a').request.offers, false);
+  assert.deepEqual(peers.get('a').calls, []);
+});
+
+test('a hub that is full when we come back ends nothing: we ask again', () => {
+  const { call, sent, seen, clock, peers } = makeReturning(['a']);
+  call.receive({ type: 'Error', code: 'hub-full', message: '' });
+  clock.pass(5000);
+  assert.deepEqual(sent, [{ type: 'JoinRoom', roomId: 'tea', resumeToken: 'token' }]);
+  assert.deepEqual(seen, []);
+  assert.deepEqual(peers.get('a').calls, []);
+});
+
+test('a hub that wants us to come back more slowly is obeyed, and not twice', () => {
+  const { call, sent, clock } = makeReturning(['a']);
+  call.receive({ type: 'Error', code: 'rate-limited', message: '', retryAfterMs: 25_000 });
+  clock.pass(20_000);
+  call.join(); // the line broke again meanwhile
+  call.receive(resumed(['a']));
+  clock.pass(60_000);
+  assert.equal(sent.filter(({ type }) => type === 'JoinRoom').length, 1);
+});
+
+test('a lock that a new hub has forgotten is said again by the first of us who is back', () => {
+  const lock = { type: 'LockRoom', locked: true };
+  const first = makeReturning(['a'], { locked: true });
+  first.call.receive(resumed());
+  assert.deepEqual(first.sent, [lock]);
+
+  const alone = makeReturning([]);
+  alone.call.receive({ type: 'RoomLocked', locked: true, peerId: 'm' });
+  alone.call.receive(resumed());
+  assert.deepEqual(alone.sent, [lock]);
+
+  const second = makeReturning(['a', 'b'], { locked: true });
+  second.call.receive(resumed(['a']));
+  assert.deepEqual(second.sent, [{ type: 'Signal', peerId: 'a', message: { back: true } }]);
+
+  const unlocked = makeReturning(['a'], { locked: true });
+  unlocked.call.receive({ type: 'RoomLocked', locked: false, peerId: 'a' });
+  unlocked.call.receive(resumed());
+  assert.deepEqual(unlocked.sent, []);
 });
 
 test('a token that the hub does not take is forgotten, and the join repeated without it', () => {
@@ -155,11 +392,13 @@ test('a full, locked or unknown room is said; somebody who just left is not', ()
 });
 
 test('a join that came too fast is repeated when the hub says so', () => {
-  const { call, sent, timers } = makeCall();
+  const { call, sent, clock } = makeCall();
+  call.join();
   call.receive({ type: 'Error', code: 'rate-limited', message: '', retryAfterMs: 700 });
-  assert.equal(timers[0].ms, 700);
-  timers[0].action();
-  assert.deepEqual(sent, [{ type: 'JoinRoom', roomId: 'tea' }]);
+  clock.pass(699);
+  assert.equal(sent.length, 1);
+  clock.pass(1);
+  assert.deepEqual(sent[1], { type: 'JoinRoom', roomId: 'tea' });
 });
 
 test('tracks and states go to everybody', () => {
