@@ -3,6 +3,7 @@
  *
  * The order of events, for a newcomer:   JoinRoom -> RoomJoined (with those present) -> their offers
  * and for somebody already in the room:  UserJoined -> our offer
+ * at a locked room:                      JoinRoom -> Waiting -> RoomJoined, or Error room-locked
  * when the line was down:                JoinRoom with our token -> RoomJoined (our old seat); nobody else hears of it
  *
  * The hub may have been started anew while the line was down, and then knows only those who are back
@@ -32,9 +33,13 @@ import { isPolite, parseSignal } from './peer.js';
 /**
  * @typedef {object} CallEvents
  * @property {() => void} onJoined
+ * @property {() => void} onWaiting                           the room is locked, and those in it have been asked
  * @property {(participant: Participant) => void} onParticipant
  * @property {(peerId: string) => void} onParticipantLeft
  * @property {(code: string) => void} onRefused               the hub keeps us out of this room
+ * @property {(knocker: Participant) => void} onKnock         somebody asks us to let them in
+ * @property {(peerId: string) => void} onKnockEnded          they are in, or gone, or were sent away
+ * @property {() => void} onNoRoom                            there is no seat for whom we wanted to let in
  */
 
 /**
@@ -100,6 +105,9 @@ export class Call {
   /** Counts what we ask for and give up, so that a timer of before does nothing. */
   #turn = 0;
   #isLocked = false;
+  /** Who asks to come in. @type {Set<string>} */
+  #knocks = new Set();
+
   /** Whom the hub did not name when we came back. @type {Set<string>} */
   #absent = new Set();
   /** Who came back a moment ago. @type {Set<string>} */
@@ -129,11 +137,25 @@ export class Call {
     this.#giveUpSeat();
   }
 
+  /** @param {string} peerId somebody who knocked */
+  admit(peerId) {
+    this.#options.send({ type: 'Admit', peerId });
+  }
+
+  /** @param {string} peerId somebody who knocked */
+  deny(peerId) {
+    this.#options.send({ type: 'Deny', peerId });
+  }
+
   /** @param {ServerMessage} message */
   receive(message) {
     switch (message.type) {
       case 'RoomJoined':
         this.#joined(message);
+        break;
+      case 'Waiting': // whatever seat we had, the others have been told that we left it
+        this.#giveUpSeat();
+        this.#options.events.onWaiting();
         break;
       case 'UserJoined':
         this.#userJoined(message);
@@ -151,10 +173,17 @@ export class Call {
       case 'RoomLocked':
         this.#isLocked = message.locked;
         break;
+      case 'Knock':
+        this.#knocks.add(message.peerId);
+        this.#options.events.onKnock(message);
+        break;
+      case 'KnockEnded':
+        this.#endKnock(message.peerId);
+        break;
       case 'Error':
         this.#failed(message);
         break;
-      default: // nothing for us: knocks, and the hub's drain, which is the line's business
+      default: // the hub's drain is the line's business
     }
   }
 
@@ -209,6 +238,7 @@ export class Call {
     this.#isLocked = false;
     this.#connections.clear();
     for (const peerId of [...this.#peers.keys()]) this.#remove(peerId);
+    for (const peerId of [...this.#knocks]) this.#endKnock(peerId);
   }
 
   /**
@@ -221,6 +251,7 @@ export class Call {
   #lockAgain(locked, isFirst) {
     const isForgotten = this.#isLocked && !locked && isFirst;
     this.#isLocked = locked;
+    if (!locked) for (const peerId of [...this.#knocks]) this.#endKnock(peerId);
     if (isForgotten) this.#options.send({ type: 'LockRoom', locked: true });
   }
 
@@ -349,12 +380,19 @@ export class Call {
     if (state === 'closed' || (state === 'failed' && !this.#isAbsencePardoned)) this.#remove(peerId);
   }
 
-  // --- errors ------------------------------------------------------------------------
+  // --- knocks and errors -----------------------------------------------------------------------
+
+  /** @param {string} peerId */
+  #endKnock(peerId) {
+    if (this.#knocks.delete(peerId)) this.#options.events.onKnockEnded(peerId);
+  }
 
   /** @param {import('./signaling.js').HubError} error */
   #failed({ code, peerId, retryAfterMs = RETRY_MS }) {
     if (peerId !== undefined) {
-      // They left this very moment, or what we said is lost: then they will tell us when they are back.
+      // Of somebody in the room it says that they left this very moment, or that what we said is lost:
+      // then they will tell us when they are back.
+      if (this.#knocks.has(peerId)) this.#knockFailed(peerId, code);
     } else if (code === 'rate-limited') {
       this.#later(retryAfterMs, () => this.#sayAgain());
     } else if (code === 'bad-resume-token') {
@@ -366,6 +404,15 @@ export class Call {
       this.#isAsking = false;
       this.#options.events.onRefused(code);
     }
+  }
+
+  /**
+   * @param {string} peerId
+   * @param {string} code
+   */
+  #knockFailed(peerId, code) {
+    if (code === 'unknown-peer') this.#endKnock(peerId);
+    if (code === 'room-full') this.#options.events.onNoRoom();
   }
 
   /** The hub does not tell what it was that came too fast. */

@@ -12,7 +12,11 @@ const roomId = document.body.dataset.roomId ?? '';
 const hubUrl = new URL('/ws', location.href);
 hubUrl.protocol = hubUrl.protocol.replace('http', 'ws');
 
-const stage = new Stage({ toggleMicrophone, toggleCamera, copyLink, leave });
+const stage = new Stage({
+  toggleMicrophone, toggleCamera, copyLink, leave,
+  admit: (peerId) => call.admit(peerId),
+  deny: (peerId) => call.deny(peerId),
+});
 
 const media = new Media({
   onTrack: (kind, track) => call.setTrack(kind, track),
@@ -34,11 +38,18 @@ const call = new Call({
   events: {
     onJoined: () => {
       stage.setStatus('');
-      stage.setJoined(true);
+      stage.setPresence('joined');
+    },
+    onWaiting: () => {
+      stage.setStatus('');
+      stage.setPresence('waiting');
     },
     onParticipant: ({ peerId, name }) => stage.addParticipant(peerId, name),
     onParticipantLeft: (peerId) => stage.removeParticipant(peerId),
     onRefused: (code) => end(REFUSALS[code] ?? UNEXPLAINED),
+    onKnock: ({ peerId, name }) => stage.addKnock(peerId, name),
+    onKnockEnded: (peerId) => stage.removeKnock(peerId),
+    onNoRoom: () => stage.setNotice(NO_ROOM),
   },
 });
 
@@ -53,6 +64,9 @@ const NO_WEBRTC = {
 };
 
 /** @type {Message} */
+const NO_ROOM = { title: 'This call is full', text: 'When somebody leaves, you can let them in.' };
+
+/** @type {Message} */
 const UNEXPLAINED = { title: 'The server did not let us in', text: 'It gave a reason that this page does not know.' };
 
 /** Why the hub closed the line for good. @type {Record<number, Message>} */
@@ -63,10 +77,10 @@ const CLOSE_REASONS = {
   4004: { title: 'You were removed', text: 'Somebody who looks after this server ended your part in the call.' },
 };
 
-/** Why the hub keeps us out of this room. @type {Record<string, Message>} */
+/** Why the hub keeps us out of this room. @type {Record<string, Message & { label?: string }>} */
 const REFUSALS = {
   'room-full': { title: 'This call is full', text: 'When somebody leaves, there is a place for you.' },
-  'room-locked': { title: 'This call is locked', text: 'Ask somebody inside to unlock it.' },
+  'room-locked': { title: 'Nobody let you in', text: 'This call is locked. You can ask again.', label: 'Ask again' },
   'hub-full': { title: 'The server is busy', text: 'It has no free place right now.' },
   'bad-room-id': { title: 'This link does not work', text: 'Its last part is not the name of a room.' },
   'bad-name': { title: 'This name does not work', text: 'It is too long, or has characters that cannot be shown.' },
@@ -114,18 +128,18 @@ function hangUp() {
   call.leave();
   signaling.close();
   media.stop();
-  stage.setJoined(false);
+  stage.setPresence('out');
   stage.removeParticipant('me');
 }
 
 function leave() {
-  end({ title: 'You left the call', text: 'The link still works, for you and for the others.', action: { label: 'Rejoin', run: join } });
+  end({ title: 'You left the call', text: 'The link still works, for you and for the others.', label: 'Rejoin' });
 }
 
-/** @param {Message} message */
-function end(message) {
+/** @param {Message & { label?: string }} message  label: of the button that tries again */
+function end({ label = 'Try again', ...message }) {
   hangUp();
-  stage.setCurtain({ action: { label: 'Try again', run: join }, ...message });
+  stage.setCurtain({ action: { label, run: join }, ...message });
 }
 
 // --- the switches ------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ import { nextActive } from './call.js';
  * @property {() => void} toggleCamera
  * @property {() => void} copyLink
  * @property {() => void} leave
+ * @property {(peerId: string) => void} admit   lets somebody in who knocked
+ * @property {(peerId: string) => void} deny
  */
 
 /**
@@ -53,7 +55,10 @@ export class Stage {
   #chosen = null;
   /** @type {string | null} */
   #active = null;
-  #isJoined = false;
+  /** Out of the room, at its door, or in it. @type {'out' | 'waiting' | 'joined'} */
+  #presence = 'out';
+  /** The prompts about those who knock. @type {Map<string, HTMLElement>} */
+  #knocks = new Map();
 
   #page = find('call');
   #strip = find('participants');
@@ -62,9 +67,13 @@ export class Stage {
   #activeAvatar = find('active-avatar');
   #activeName = find('active-name');
   #invite = find('invite');
+  #waiting = find('waiting');
   #link = /** @type {HTMLInputElement} */ (find('link'));
   #status = find('status');
   #notice = find('notice');
+  #knockList = find('knocks');
+  #knockTemplate = /** @type {HTMLTemplateElement} */ (find('knock'));
+  #actions;
   #hear = find('hear');
   #curtain = find('curtain');
   #announcer = find('announcer');
@@ -72,6 +81,7 @@ export class Stage {
 
   /** @param {StageActions} actions */
   constructor(actions) {
+    this.#actions = actions;
     find('toggle-microphone').onclick = actions.toggleMicrophone;
     find('toggle-camera').onclick = actions.toggleCamera;
     find('copy-link').onclick = actions.copyLink;
@@ -154,10 +164,42 @@ export class Stage {
     this.#render();
   }
 
-  /** The hub has let us in: from now on an empty room is worth an invitation. @param {boolean} isJoined */
-  setJoined(isJoined) {
-    this.#isJoined = isJoined;
+  /** In the room, an empty one is worth an invitation; at its door, a word of what we wait for. @param {'out' | 'waiting' | 'joined'} presence */
+  setPresence(presence) {
+    if (presence === 'waiting' && this.#presence !== presence) this.announce(this.#waiting.textContent ?? '');
+    this.#presence = presence;
     this.#render();
+  }
+
+  // --- who knocks ------------------------------------------------------------------------------
+
+  /**
+   * @param {string} peerId
+   * @param {string} [name]
+   */
+  addKnock(peerId, name) {
+    if (this.#knocks.has(peerId)) return;
+    const fragment = /** @type {DocumentFragment} */ (this.#knockTemplate.content.cloneNode(true));
+    const element = /** @type {HTMLElement} */ (fragment.firstElementChild);
+    const text = `${name || 'Somebody'} wants to come in`;
+    setText(element, '.text', text);
+    for (const [selector, answer] of /** @type {const} */ ([['.admit', this.#actions.admit], ['.deny', this.#actions.deny]])) {
+      const button = /** @type {HTMLButtonElement} */ (element.querySelector(selector));
+      if (name) button.setAttribute('aria-label', `${button.textContent}: ${name}`);
+      button.onclick = () => answer(peerId);
+    }
+    this.#knockList.append(element);
+    this.#knocks.set(peerId, element);
+    this.announce(text);
+  }
+
+  /** @param {string} peerId */
+  removeKnock(peerId) {
+    const element = this.#knocks.get(peerId);
+    this.#knocks.delete(peerId);
+    const hadFocus = element?.contains(document.activeElement);
+    element?.remove();
+    if (hadFocus) this.#tiles.get('me')?.element.focus();
   }
 
   // --- switches --------------------------------------------------------------------------------
@@ -295,7 +337,8 @@ export class Stage {
     for (const [peerId, tile] of this.#tiles) this.#renderTile(tile, peerId === this.#active);
     this.#renderActive();
     this.#strip.style.setProperty('--count', String(present.length));
-    this.#invite.hidden = !this.#isJoined || present.length > 1;
+    this.#invite.hidden = this.#presence !== 'joined' || present.length > 1;
+    this.#waiting.hidden = this.#presence !== 'waiting';
   }
 
   /**

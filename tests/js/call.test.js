@@ -31,6 +31,10 @@ function makeCall() {
       onParticipant: ({ peerId }) => seen.push(`+${peerId}`),
       onParticipantLeft: (peerId) => seen.push(`-${peerId}`),
       onRefused: (code) => seen.push(code),
+      onWaiting: () => seen.push('waiting'),
+      onKnock: ({ peerId, name }) => seen.push(`knock ${peerId} ${name}`),
+      onKnockEnded: (peerId) => seen.push(`knock ${peerId} ended`),
+      onNoRoom: () => seen.push('no room'),
     },
     setTimer: clock.setTimer,
   });
@@ -399,6 +403,71 @@ test('a join that came too fast is repeated when the hub says so', () => {
   assert.equal(sent.length, 1);
   clock.pass(1);
   assert.deepEqual(sent[1], { type: 'JoinRoom', roomId: 'tea' });
+});
+
+test('at a locked room we wait, are let in or sent away', () => {
+  const { call, sent, seen } = makeCall();
+  call.join();
+  call.receive({ type: 'Waiting' });
+  call.receive({ type: 'Error', code: 'room-locked', message: '' });
+  assert.deepEqual(seen, ['waiting', 'room-locked']);
+  call.join();
+  call.receive({ type: 'Waiting' });
+  call.receive(joined(['a'], { locked: true }));
+  assert.deepEqual(seen.slice(2), ['waiting', '+a', 'joined']);
+  assert.equal(sent.length, 2);
+});
+
+test('whoever leaves while waiting withdraws', () => {
+  const { call, sent } = makeCall();
+  call.join();
+  call.receive({ type: 'Waiting' });
+  call.leave();
+  assert.deepEqual(sent[1], { type: 'LeaveRoom' });
+});
+
+test('who has to knock again has lost the seat, and the connections with it', () => {
+  const { call, seen, sent } = makeReturning(['a']);
+  call.receive({ type: 'Error', code: 'bad-resume-token', message: '' });
+  call.receive({ type: 'Waiting' });
+  assert.deepEqual(seen, ['-a', 'waiting']);
+  assert.deepEqual(sent, [{ type: 'JoinRoom', roomId: 'tea' }]);
+});
+
+test('who knocks is shown until it is over, and our answer goes to the hub', () => {
+  const { call, sent, seen } = makeCall();
+  call.receive(joined());
+  call.receive({ type: 'Knock', peerId: 'k', name: 'Kai' });
+  call.receive({ type: 'Knock', peerId: 'l' });
+  call.admit('k');
+  call.deny('l');
+  assert.deepEqual(sent, [{ type: 'Admit', peerId: 'k' }, { type: 'Deny', peerId: 'l' }]);
+  call.receive({ type: 'KnockEnded', peerId: 'k' });
+  call.receive({ type: 'KnockEnded', peerId: 'k' });
+  assert.deepEqual(seen, ['joined', 'knock k Kai', 'knock l undefined', 'knock k ended']);
+});
+
+test('a knock ends also when the hub knows nothing of it, when the room is unlocked, and with our seat', () => {
+  const { call, seen } = makeCall();
+  call.receive(joined([], { locked: true, resumeToken: 'token' }));
+  for (const peerId of ['k', 'l']) call.receive({ type: 'Knock', peerId });
+  call.receive({ type: 'Error', code: 'unknown-peer', message: '', peerId: 'k' });
+  assert.deepEqual(seen.slice(3), ['knock k ended']);
+  call.receive(resumed([], { locked: true }));
+  assert.deepEqual(seen.slice(4), ['joined']);
+  call.receive(resumed());
+  assert.deepEqual(seen.slice(5), ['knock l ended', 'joined']);
+  call.receive({ type: 'Knock', peerId: 'n' });
+  call.leave();
+  assert.deepEqual(seen.slice(7), ['knock n undefined', 'knock n ended']);
+});
+
+test('whoever lets somebody into a full room is told, and the knock stays', () => {
+  const { call, seen } = makeCall();
+  call.receive(joined());
+  call.receive({ type: 'Knock', peerId: 'k' });
+  call.receive({ type: 'Error', code: 'room-full', message: '', peerId: 'k' });
+  assert.deepEqual(seen, ['joined', 'knock k undefined', 'no room']);
 });
 
 test('tracks and states go to everybody', () => {

@@ -106,15 +106,45 @@ async function launch({ kind = 'chromium', permission = 'granted', devices = tru
   return browser;
 }
 
-/** Runs in the page before its own scripts: keeps hold of every RTCPeerConnection and counts the frames that are shown. */
+/**
+ * Runs in the page before its own scripts: keeps hold of every RTCPeerConnection, counts the frames that are shown, and
+ * writes down what the hub says and which tiles go.
+ */
 function installProbe() {
+  /** @type {any[]} */
+  const heard = [];
+  window.WebSocket = class extends WebSocket {
+    /** @param {ConstructorParameters<typeof WebSocket>} args */
+    constructor(...args) {
+      super(...args);
+      this.addEventListener('message', ({ data }) => {
+        try {
+          heard.push(JSON.parse(data));
+        } catch {
+          // a hub of a test may talk nonsense
+        }
+      });
+    }
+  };
+  /** @type {string[]} */
+  const vanished = [];
+  const watchTiles = () => new MutationObserver((changes) => {
+    for (const { removedNodes } of changes) {
+      for (const node of removedNodes) if (node instanceof HTMLElement) vanished.push(node.dataset.peerId ?? '');
+    }
+  }).observe(/** @type {Node} */ (document.getElementById('participants') ?? document), { childList: true });
+  document.addEventListener('DOMContentLoaded', watchTiles);
+
   const real = window.RTCPeerConnection;
   /** @type {RTCPeerConnection[]} */
   const connections = [];
+  /** @type {{ index: number, state: string }[]} */
+  const states = [];
   window.RTCPeerConnection = new Proxy(real, {
     construct(target, args, newTarget) {
       const pc = Reflect.construct(target, args, newTarget);
-      connections.push(pc);
+      const index = connections.push(pc) - 1;
+      pc.addEventListener('connectionstatechange', () => states.push({ index, state: pc.connectionState }));
       return pc;
     },
   });
@@ -193,6 +223,12 @@ function installProbe() {
         }
         return null;
       },
+      /** Every message of the hub, in the order of arrival. */
+      heard: () => heard,
+      /** The ids of all tiles that were taken away. */
+      vanished: () => vanished,
+      /** Every change of a connection's state. */
+      states: () => states,
       open: () => connections.filter((pc) => pc.connectionState !== 'closed').length,
     },
   });
@@ -293,6 +329,23 @@ export class Person {
   /** @returns {Promise<any[]>} */
   sample() {
     return this.page.evaluate('probe.sample()');
+  }
+
+  /** What the hub has said to this page, or what it said of these types. @param {...string} types @returns {Promise<any[]>} */
+  async heard(...types) {
+    const all = /** @type {any[]} */ (await this.page.evaluate('probe.heard()'));
+    return types.length ? all.filter(({ type }) => types.includes(type)) : all;
+  }
+
+  /** The ids of the tiles that have gone from this page. @returns {Promise<string[]>} */
+  vanished() {
+    return this.page.evaluate('probe.vanished()');
+  }
+
+  /** The states that this page's connections have been in, in order. @returns {Promise<string[]>} */
+  async states() {
+    const states = /** @type {{ state: string }[]} */ (await this.page.evaluate('probe.states()'));
+    return states.map(({ state }) => state);
   }
 
   /** @returns {Promise<any>} */
