@@ -150,6 +150,38 @@ describe('the hub goes away in a call and comes back', () => {
 
   it('drained at once: a close that comes before the named moment does no harm', (t) => restartInACall(t, { args: ['--drain-grace', '0'], endHub: (hub) => hub.stop('SIGTERM') }));
 
+  it('who comes to the new hub before those of the old call are back sees and hears them, and they him', async () => {
+    const [a, b, early] = await browsers('a', 'b', 'late');
+    const first = await startServer();
+    const wire = await Wire.to(first);
+    /** @type {Server | undefined} */
+    let second;
+    try {
+      const room = freshRoom();
+      for (const person of [a, b]) await person.enter(wire, room);
+      await everyoneSeesEveryone([a, b]);
+      const ids = [...await b.others(), ...await a.others()];
+      wire.cut();
+      await first.stop('SIGKILL');
+      second = await startAgain(first);
+      await early.enter(second, room);
+      await early.seesOthers(0);
+      wire.mend();
+      await Promise.all([a, b, early].map((person) => person.seesOthers(2)));
+      await everyoneSeesEveryone([a, b, early]);
+      assert.deepEqual((await early.others()).sort(), ids.sort(), 'the old seats');
+      assert.deepEqual((await early.heard('UserJoined', 'UserLeft')).map(({ type }) => type), ['UserJoined', 'UserJoined']);
+      for (const person of [a, b]) assert.deepEqual((await person.heard()).filter(({ type }) => type === 'UserLeft'), []);
+      await nothingHappenedTo([a, b]);
+      await Promise.all([a, b, early].map((person) => person.page.goto('about:blank')));
+      await second.endsCleanly();
+    } finally {
+      wire.end();
+      first.child.kill('SIGKILL');
+      second?.child.kill('SIGKILL');
+    }
+  });
+
   it('who hangs up while the hub is away is gone when it is back, and no earlier connection suffers', async () => {
     const [a, b, c] = await browsers('a', 'b', 'late');
     const first = await startServer();
