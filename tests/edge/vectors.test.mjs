@@ -41,7 +41,7 @@ describe('the hub reads the vectors', () => {
         const told = await witness.receive('UserJoined');
         /** @type {Record<string, unknown>} */
         const expected = { type: 'UserJoined', peerId: joined.peerId };
-        const name = said.name?.trim();
+        const name = said.name?.trim().normalize('NFC');
         if (name) expected.name = name;
         if ('hello' in said) expected.hello = said.hello;
         if (told.name === '') delete told.name; // no name, told as an empty one, is no name
