@@ -77,11 +77,11 @@
     X(connections_max, "connections-max", "", UNIT_CONNECTIONS, 10000, 1, 1000000,                              \
       "Open connections in all. Lowered to what the descriptor limit allows.", "accepted and closed")           \
     X(connections_per_address, "connections-per-address", "", UNIT_CONNECTIONS, 100, 0, 1000000,                \
-      "Open connections of one IPv4 address or IPv6 /64. 0 for no limit.", "accepted and closed")               \
+      "Open connections of one IPv4 address or IPv6 /64. 0 for no limit.", "accepted and closed; through a trusted proxy 429") \
     X(connections_per_s, "rate-connections", "", UNIT_PER_SECOND, 20, 0, 100000,                                \
-      "New connections of one address. 0 for no limit.", "accepted and closed")                                 \
+      "New connections of one address. 0 for no limit.", "accepted and closed; through a trusted proxy 429")    \
     X(connections_burst, "burst-connections", "", UNIT_CONNECTIONS, 60, 1, 1000000,                             \
-      "How many of them at once.", "accepted and closed")                                                       \
+      "How many of them at once.", "accepted and closed; through a trusted proxy 429")                          \
     X(drain_ms, "drain-grace", "", UNIT_SECONDS, 10, 0, 300,                                                    \
       "Over how long the clients are sent away when the server ends.", "closed 1012")
 /* clang-format on */
