@@ -95,6 +95,7 @@ describe('the hub goes away in a call and comes back', () => {
     try {
       const room = freshRoom();
       await a.enter(first, room);
+      await joinedTimes([a], 1);
       await b.enter(first, room);
       const [[idOfB], [idOfA]] = [await a.seesOthers(1), await b.seesOthers(1)];
       const before = await everyoneSeesEveryone([a, b]);
@@ -191,8 +192,7 @@ describe('the hub goes away in a call and comes back', () => {
       const room = freshRoom();
       for (const person of [a, b, c]) await person.enter(first, room);
       await everyoneSeesEveryone([a, b, c]);
-      const [idOfB] = (await a.heard('UserJoined')).map(({ peerId }) => peerId);
-      const idOfC = (await a.others()).find((id) => id !== idOfB);
+      const [idOfB, idOfC] = await Promise.all([b, c].map(async (person) => (await person.heard('RoomJoined'))[0].peerId));
       await first.stop('SIGKILL');
       await c.page.goto('about:blank');
       second = await startAgain(first);
