@@ -67,6 +67,21 @@ describe('process', () => {
     await restless;
   });
 
+  it('no Signal is lost in a drain without a word: whom it cannot reach any more is said to the sender', async () => {
+    const server = await startServer([...UNLIMITED, '--drain-grace', '3']);
+    const [first, second] = await roomOf(server, 2);
+    server.child.kill('SIGTERM');
+    await Promise.all([first.receive('Reconnect'), second.receive('Reconnect')]);
+    await first.leave(3000); // it is the first one's moment: it goes and keeps its seat, which dies with this process
+    second.signal(first.peerId, 'lost');
+    second.send({ type: 'Marker' });
+    const { object } = await second.receiveRaw();
+    assert.deepEqual([object.type, object.peerId], ['Error', first.peerId]);
+    await second.receiveError('unknown-type');
+    second.destroy();
+    await server.exited();
+  });
+
   it('the port is free again at once: the next server takes it', async () => {
     const first = await startServer();
     const pair = await roomOf(first, 2);

@@ -88,7 +88,8 @@ TEST(who_goes_by_itself_in_its_moment_is_not_told_either)
     world_end(world, a, HUB_END_LOST); /* with 3000, as a client does that will come back */
     wait_briefly(world, 2000);
     EXPECT_QUIET();
-    world_say_signal(world, b, 1, "1"); /* one who is away, as any */
+    world_say_signal(world, b, 1, "1"); /* what is kept here would end with this process */
+    EXPECT_HEARD(error_about(ERR_RATE_LIMITED, peer_id(1), 28000), b);
     EXPECT_QUIET();
     world_drop(world);
 }

@@ -550,7 +550,7 @@ void model_signal(struct model *model, unsigned socket, unsigned peer, const cha
     const char *text = model_text("%s", relayed(self, message));
     if (to->socket != NOBODY)
         tell(model, to->socket, text);
-    else if (!keep(model, to, text))
+    else if (model->draining || !keep(model, to, text))
         model_kept_not(model, socket, peer);
 }
 
