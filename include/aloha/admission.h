@@ -8,7 +8,8 @@
 
 typedef uint64_t address_key; /* what counts as one address; see below */
 
-enum { ADMISSION_ADDRESSES_MAX = 65536 }; /* remembered at once */
+/* Remembered at once; then the one known longest that has nothing open is forgotten. */
+enum { ADMISSION_ADDRESSES_MAX = 65536 };
 
 struct admission;
 

@@ -18,13 +18,13 @@
     X(CLOSE_TOO_BIG,     1009, "too-big",      false, "the message is over maxMessageBytes")  \
     X(CLOSE_OUR_FAULT,   1011, "our-fault",    true,  "the server ran out of something")      \
     X(CLOSE_RESTART,     1012, "restart",      true,  "the server restarts, come back")       \
+    X(CLOSE_SILENT,      1012, "silent",       true,  "nothing was heard for too long")       \
     X(CLOSE_OVERLOADED,  1013, "overloaded",   true,  "the server is full, try later")        \
     X(CLOSE_NO_JOIN,     4000, "no-join",      false, "no JoinRoom in time")                  \
     X(CLOSE_REPLACED,    4001, "replaced",     false, "a newer connection took this seat")    \
     X(CLOSE_SLOW,        4002, "slow",         false, "this connection does not read")        \
     X(CLOSE_UNAUTHORIZED, 4003, "unauthorized", false, "this server wants an access token")   \
-    X(CLOSE_REMOVED,     4004, "removed",      false, "an operator ended this")               \
-    X(CLOSE_SILENT,      1012, "silent",       true,  "nothing was heard for too long")
+    X(CLOSE_REMOVED,     4004, "removed",      false, "an operator ended this")
 
 /* What an Error message says: wire code, why the socket is closed after it (0: it stays), text. */
 #define ERR_TABLE(X)                                                                                \

@@ -51,15 +51,15 @@
     X(room_peers_max, "room-peers-max", "maxParticipants", UNIT_PEERS, 12, 1, 50,                               \
       "Peers in one room, and as many who knock. Each sends to each other one: a mesh wants small rooms.",      \
       "room-full")                                                                                            \
-    X(rooms_max, "rooms-max", "", UNIT_ROOMS, 10000, 1, 1000000,                                                \
+    X(rooms_max, "rooms-max", "maxRooms", UNIT_ROOMS, 10000, 1, 1000000,                                                \
       "Rooms with somebody in them.", "hub-full")                                                             \
     X(resume_ms, "resume-seconds", "resumeSeconds", UNIT_SECONDS, 30, 0, 3600,                                  \
       "How long a seat is kept for a peer whose connection broke. 0 keeps none.", "UserLeft to the others")   \
-    X(backlog_messages_max, "backlog-messages", "", UNIT_MESSAGES, 64, 1, 4096,                                 \
+    X(backlog_messages_max, "backlog-messages", "maxBacklogMessages", UNIT_MESSAGES, 64, 1, 4096,                                 \
       "What is kept for a peer who is away.", "rate-limited to the sender")                                   \
-    X(backlog_size_max, "backlog-max", "", UNIT_KIB, 256, 1, 16384,                                             \
+    X(backlog_size_max, "backlog-max", "maxBacklogBytes", UNIT_KIB, 256, 1, 16384,                                             \
       "The same in bytes; a message of the largest size always fits.", "rate-limited to the sender")                                                  \
-    X(backlogs_size_max, "backlogs-max", "", UNIT_MIB, 32, 1, 1024,                                             \
+    X(backlogs_size_max, "backlogs-max", "maxBacklogsBytes", UNIT_MIB, 32, 1, 1024,                                             \
       "What is kept for all who are away or knock, together.", "rate-limited to the sender, hub-full to who knocks") \
     X(join_deadline_ms, "join-deadline", "joinSeconds", UNIT_SECONDS, 10, 1, 3600,                              \
       "From the WebSocket's handshake to its first JoinRoom.", "closed 4000")                                   \
@@ -72,17 +72,17 @@
     X(queue_messages_max, "queue-messages", "maxQueueMessages", UNIT_MESSAGES, 256, 0, 65536,                   \
       "Messages that may wait for a connection while its socket is full; 23 for each other one in a room "       \
       "always may. 0 for no limit.", "closed 4002")                                                             \
-    X(queues_size_max, "queues-max", "", UNIT_MIB, 128, 1, 4095,                                                \
-      "What may wait for all connections together.", "the slowest is closed 4002, hub-full to who joins")     \
-    X(connections_max, "connections-max", "", UNIT_CONNECTIONS, 10000, 1, 1000000,                              \
+    X(queues_size_max, "queues-max", "maxQueuesBytes", UNIT_MIB, 128, 1, 4095,                                                \
+      "What may wait for all connections together; from three quarters of it on nobody can join.", "the slowest is closed 4002")     \
+    X(connections_max, "connections-max", "maxConnections", UNIT_CONNECTIONS, 10000, 1, 1000000,                              \
       "Open connections in all. Lowered to what the descriptor limit allows.", "accepted and closed")           \
-    X(connections_per_address, "connections-per-address", "", UNIT_CONNECTIONS, 100, 0, 1000000,                \
+    X(connections_per_address, "connections-per-address", "maxConnectionsPerAddress", UNIT_CONNECTIONS, 100, 0, 1000000,                \
       "Open connections of one IPv4 address or IPv6 /64. 0 for no limit.", "accepted and closed; through a trusted proxy 429") \
-    X(connections_per_s, "rate-connections", "", UNIT_PER_SECOND, 20, 0, 100000,                                \
+    X(connections_per_s, "rate-connections", "connectionsPerSecond", UNIT_PER_SECOND, 20, 0, 100000,                                \
       "New connections of one address. 0 for no limit.", "accepted and closed; through a trusted proxy 429")    \
-    X(connections_burst, "burst-connections", "", UNIT_CONNECTIONS, 60, 1, 1000000,                             \
+    X(connections_burst, "burst-connections", "connectionsBurst", UNIT_CONNECTIONS, 60, 1, 1000000,                             \
       "How many of them at once.", "accepted and closed; through a trusted proxy 429")                          \
-    X(drain_ms, "drain-grace", "", UNIT_SECONDS, 10, 0, 300,                                                    \
+    X(drain_ms, "drain-grace", "drainSeconds", UNIT_SECONDS, 10, 0, 300,                                                    \
       "Over how long the clients are sent away when the server ends.", "closed 1012")
 /* clang-format on */
 
@@ -112,7 +112,7 @@ enum {
     LIMIT_RATE_WINDOW_MS = 10000,
     LIMIT_RATE_ERROR_EVERY_MS = 1000, /* at most one `rate-limited` in that time */
     LIMIT_CLOCK_STEP_MAX_MS = 2000, /* a longer gap between two ticks was ours, not the clients' */
-    LIMIT_ICE_PER_MINUTE = 6,       /* RefreshIceServers of one connection (SECURITY R49) */
+    LIMIT_ICE_PER_MINUTE = 6,       /* RefreshIceServers of one connection */
     LIMIT_MESH_MESSAGES = 23, /* that each sends to one who joins: an offer and its candidates */
     LIMIT_FORGED_TOKENS_MAX = 10, /* of one address in LIMIT_FORGED_WINDOW_MS; then it waits ... */
     LIMIT_FORGED_WINDOW_MS = 30 * 60 * 1000,
@@ -148,7 +148,7 @@ enum { LIMIT_TABLE(LIMIT_ENUMERATOR) LIMITS_COUNT };
 extern const struct limit_row limit_rows[LIMITS_COUNT];
 
 uint32_t limits_field(const struct limits *limits, const struct limit_row *row);
-/* True for a rate that is switched off. */
+/* True for a limit that was switched off. */
 bool limits_is_off(const struct limits *limits, const struct limit_row *row);
 
 const char *unit_text(enum unit unit);

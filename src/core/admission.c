@@ -77,9 +77,25 @@ static struct address *find(struct admission *admission, address_key key)
     return address;
 }
 
+/* Forgets the address that has been known longest and has nothing open: whoever comes from many
+ * addresses must not close the door to all others. */
+static bool make_room(struct admission *admission)
+{
+    struct address *address, *next;
+
+    HASH_ITER (hh, admission->addresses, address, next) {
+        if (address->connections)
+            continue;
+        HASH_DEL(admission->addresses, address);
+        free(address);
+        return true;
+    }
+    return false;
+}
+
 static struct address *add(struct admission *admission, address_key key, uint64_t now_ms)
 {
-    if (HASH_COUNT(admission->addresses) >= ADMISSION_ADDRESSES_MAX)
+    if (HASH_COUNT(admission->addresses) >= ADMISSION_ADDRESSES_MAX && !make_room(admission))
         return NULL;
     struct address *address = calloc(1, sizeof *address);
     if (!address)
@@ -167,7 +183,8 @@ void admission_sweep(struct admission *admission, uint64_t now_ms)
     struct address *address, *next;
 
     HASH_ITER (hh, admission->addresses, address, next) {
-        if (address->connections || is_forging(address, now_ms) ||
+        bool waits = is_forging(address, now_ms) && address->forged >= LIMIT_FORGED_TOKENS_MAX;
+        if (address->connections || waits ||
             !bucket_is_full(&address->connecting, limits->connections, now_ms) ||
             !bucket_is_full(&address->joining, limits->joins, now_ms))
             continue;

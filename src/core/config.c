@@ -302,7 +302,10 @@ static void add_option_help(struct buf *out, const struct option *option)
     buf_add_format(out, "  --%s %s", option->name, values[option->type]);
     const char *unit = unit_text(option->unit);
     if (option->def[0])
-        buf_add_format(out, "  (%s%s%s)", option->def, unit[0] ? " " : "", unit);
+        buf_add_format(out, "  (%s%s%s", option->def, unit[0] ? " " : "", unit);
+    if (option->def[0] && option->type == OPTION_UINT)
+        buf_add_format(out, ", from %u to %u", option->min, option->max);
+    buf_add(out, option->def[0] ? STR(")") : STR(""));
     buf_add(out, STR("\n"));
     char text[512];
     snprintf(text, sizeof text, "%s%s%s%s", option->help, option->exceeding ? " Past it: " : "",
@@ -352,12 +355,13 @@ static void add_markdown_group(struct buf *out, const struct group *group)
 
 void config_write_markdown(struct buf *out)
 {
-    buf_add(out, STR("# Configuration\n\n"
-                     "<!-- Generated from the table in src/core/config.c: "
-                     "build/debug/write_docs configuration > docs/configuration.md -->\n\n"
-                     "Everything has a default that works. A flag beats the environment, the "
-                     "environment beats the\ndefault. An unknown name or a bad value is one line "
-                     "on standard error and exit status 2.\n"));
+    buf_add(out,
+            STR("# Configuration\n\n"
+                "<!-- Generated from the table in src/core/config.c: "
+                "build/debug/tests/unit/write_docs configuration > docs/configuration.md -->\n\n"
+                "Everything has a default that works. A flag beats the environment, the "
+                "environment beats the\ndefault. An unknown name or a bad value is one line "
+                "on standard error and exit status 2.\n"));
     for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
         add_markdown_group(out, &groups[g]);
 }

@@ -90,9 +90,14 @@ static const struct route {
 
 /* ---- limits ---- */
 
-/* A message over the rate is dropped; the sender is told so once a second, and closed when it goes
- * on. */
-static void drop_message(struct hub *hub, struct conn *conn)
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A message over the rate is dropped; the sender is told so once a second, and closed when it goes on.
+ *   cost, size  what it must be able to pay: who waits as long as he is told gets through. */
+static void drop_message(struct hub *hub, struct conn *conn, uint32_t cost, size_t size)
 {
     hub->metrics->values[METRIC_RATE_DROPPED]++;
     if (hub->now_ms - conn->drops_since_ms > LIMIT_RATE_WINDOW_MS) {
@@ -106,8 +111,9 @@ static void drop_message(struct hub *hub, struct conn *conn)
     if (conn->rate_error_ms && hub->now_ms - conn->rate_error_ms < LIMIT_RATE_ERROR_EVERY_MS)
         return;
     conn->rate_error_ms = hub->now_ms;
-    uint64_t wait_ms = bucket_wait_ms(&conn->messages, hub->limits->messages, 1);
-    hub_answer_error(hub, conn, ERR_RATE_LIMITED, (struct str){NULL, 0}, wait_ms ? wait_ms : 1000);
+    uint64_t wait_ms = later(bucket_wait_ms(&conn->messages, hub->limits->messages, cost),
+                             bucket_wait_ms(&conn->bytes, hub->limits->bytes, (uint32_t)size));
+    hub_answer_error(hub, conn, ERR_RATE_LIMITED, (struct str){NULL, 0}, later(wait_ms, 1));
 }
 
 static bool is_within_rates(struct hub *hub, struct conn *conn, size_t size)
@@ -151,7 +157,7 @@ static void dispatch(struct hub *hub, struct conn *conn, struct str text)
         return;
     }
     if (!charge(hub, conn, route->cost)) {
-        drop_message(hub, conn);
+        drop_message(hub, conn, route->cost, text.size);
         return;
     }
     err = route->handle(hub, conn, &message);
@@ -244,7 +250,7 @@ void hub_receive(struct hub *hub, conn_id from, struct str text, uint64_t now_ms
     if (!utf8_is_valid(text))
         hub_close_conn(hub, conn, CLOSE_BAD_UTF8);
     else if (!is_within_rates(hub, conn, text.size))
-        drop_message(hub, conn);
+        drop_message(hub, conn, 1, text.size);
     else
         dispatch(hub, conn, text);
 }

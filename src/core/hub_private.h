@@ -33,7 +33,7 @@ struct conn {
     uint32_t next_free;     /* while CONN_FREE: slot + 1 of the next free one */
 };
 
-enum { LIMITS_JSON_SIZE_MAX = 1024, GONE_MAX = 1024 };
+enum { LIMITS_JSON_SIZE_MAX = 2048, GONE_MAX = 1024 };
 
 struct hub {
     struct hub_options options;

@@ -38,9 +38,8 @@ uint32_t limits_field(const struct limits *limits, const struct limit_row *row)
 
 bool limits_is_off(const struct limits *limits, const struct limit_row *row)
 {
-    bool is_rate = row->unit == UNIT_PER_SECOND || row->unit == UNIT_PER_MINUTE ||
-                   row->unit == UNIT_KIB_SECOND;
-    return is_rate && limits_field(limits, row) == 0;
+    /* No time at all is a time; nothing at all is no limit. */
+    return row->min == 0 && row->unit != UNIT_SECONDS && limits_field(limits, row) == 0;
 }
 
 void limits_init(struct limits *limits)

@@ -19,7 +19,10 @@ enum {
     CLOSE_WAIT_MS = 1000,            /* for the client's close frame after ours */
     CLIENT_FRAME_HEAD_SIZE_MAX = 14, /* RFC 6455 section 5.2, with the mask */
     LOOKS_PER_TICK = 500,            /* at what the kernel has counted: some microseconds each */
-    FRAMES_PER_TURN = 64,            /* of one connection, handled in a turn (SECURITY R24) */
+    /* Of what may wait for all: who is here already comes first. */
+    JOINS_END_AT_NUMERATOR = 3,
+    JOINS_END_AT_DENOMINATOR = 4,
+    FRAMES_PER_TURN = 64, /* of one connection, handled in a turn (SECURITY R24) */
 };
 
 static uint64_t now_ms(const struct web *web)
@@ -112,7 +115,8 @@ static void close_slowest(struct web *web)
     struct connection *slowest = NULL;
 
     for (struct connection *at = web->connections; at; at = at->next)
-        if (!at->closing && (!slowest || queued(at) > queued(slowest)))
+        if (at->is_websocket && !at->closing && queued(at) &&
+            (!slowest || queued(at) > queued(slowest)))
             slowest = at;
     if (slowest)
         web_socket_close(slowest, CLOSE_SLOW);
@@ -196,6 +200,7 @@ static void flush(struct connection *connection)
         lws_callback_on_writable(wsi);
     } else {
         web->queued_size -= size;
+        note_queues(web, connection);
     }
     /* A failed write is a dead socket: the library reports that by closing it. */
 }
@@ -210,7 +215,9 @@ void web_socket_flush_dirty(struct web *web)
         flush(connection);
     }
     web->dirty_count = 0;
-    hub_refuse_joins(web->hub, web->queued_size > web->options.limits->queues_size_max / 4 * 3);
+    hub_refuse_joins(web->hub, web->queued_size > web->options.limits->queues_size_max /
+                                                      JOINS_END_AT_DENOMINATOR *
+                                                      JOINS_END_AT_NUMERATOR);
 }
 
 void web_socket_writeable(struct connection *connection)
@@ -233,6 +240,13 @@ static void discard_queue(struct connection *connection)
     note_queues(web, connection);
 }
 
+/* What the library keeps is not counted any more: its connection is about to end. */
+static void forget_library_queue(struct connection *connection)
+{
+    connection->web->queued_size -= connection->out_in_library;
+    connection->out_in_library = 0;
+}
+
 static void reap_soon(uv_timer_t *timer)
 {
     web_socket_reap(timer->data);
@@ -246,8 +260,10 @@ void web_socket_close(struct connection *connection, enum close_why why)
     if (connection->closing)
         return;
     connection->closing = why;
-    if (why == CLOSE_SLOW)
+    if (why == CLOSE_SLOW) {
         discard_queue(connection);
+        forget_library_queue(connection); /* or each further frame would cost one more its place */
+    }
     DL_APPEND2(web->closing, connection, prev_closing, next_closing);
     connection->closing_since_ms = now_ms(web);
     if (connection->is_websocket)
@@ -301,8 +317,7 @@ static void cut(struct connection *connection)
     int fd = lws_get_socket_fd(connection->wsi);
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-    connection->web->queued_size -= connection->out_in_library;
-    connection->out_in_library = 0;
+    forget_library_queue(connection);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     shutdown(fd, SHUT_RDWR);
 }
@@ -439,6 +454,8 @@ int web_socket_client_closes(struct connection *connection, const unsigned char 
     }
     connection->client_closed = true;
     connection->client_clean = code == 1000 || code == 1001;
+    /* From here on nothing reaches it: what is said to it now is for its seat to keep. */
+    tell_hub(connection, connection->client_clean ? HUB_END_GOODBYE : HUB_END_LOST);
     /* The library waits without a limit until its own close frame can leave: not behind a full socket. */
     return lws_partial_buffered(connection->wsi) ? -1 : 0;
 }
@@ -454,8 +471,7 @@ void web_socket_deinit(struct connection *connection)
     web_socket_closed(connection);
     if (connection->closing)
         DL_DELETE2(connection->web->closing, connection, prev_closing, next_closing);
-    connection->web->queued_size -= connection->out_in_library;
-    connection->out_in_library = 0;
+    forget_library_queue(connection);
     discard_queue(connection);
     reassembly_deinit(&connection->in);
 }

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { Connection, request } from '../lib/http.mjs';
 import { Participant, assertServes, freshRoom, roomOf } from '../lib/participant.mjs';
 import { UNLIMITED, startServer } from '../lib/server.mjs';
+import { pause } from '../lib/wait.mjs';
 import { CLOSE, CONTINUATION, PING, PONG, RawWebSocket, closePayload, frameBytes, parseFrame } from '../lib/websocket.mjs';
 
 /**
@@ -182,6 +183,32 @@ describe('limits', () => {
       await stop();
       sender.destroy();
       deaf.destroy();
+    });
+  });
+
+  it('R23: when three quarters of what may wait for all together waits, nobody new is let in until it has gone', async () => {
+    await withServer([...UNLIMITED, '--queues-max', '16', '--queue-max', '65536', '--queue-messages', '0'], async (server) => {
+      const roomId = freshRoom();
+      const sender = await Participant.join(server, roomId);
+      const deaf = await RawWebSocket.open(server);
+      deaf.send({ type: 'JoinRoom', roomId });
+      const { peerId } = await deaf.message();
+      await sender.receive('UserJoined');
+      deaf.connection.socket.pause();
+      const waiting = async () => Number(/^aloha_queue_bytes (\d+)$/m.exec(await (await fetch(`http://127.0.0.1:${server.opsPort}/metrics`)).text())?.[1]);
+      const payload = 'x'.repeat(60_000);
+      while ((await waiting()) < 13 * 1024 * 1024) {
+        for (let i = 0; i < 8; i++) sender.signal(peerId, payload);
+        await sender.hearsNothing();
+      }
+      const late = await Participant.connect(server);
+      late.send({ type: 'JoinRoom', roomId: freshRoom() });
+      await late.receiveError('hub-full');
+      deaf.destroy(); // its seat is held, but nothing waits for it any more
+      while ((await waiting()) > 0) await pause(20);
+      await late.join(freshRoom());
+      late.destroy();
+      sender.destroy();
     });
   });
 

@@ -254,12 +254,50 @@ TEST(a_forger_is_remembered_for_the_window_after_hanging_up)
     address_key a = ipv4(192, 0, 2, 1);
 
     EXPECT(admission_connect(admission, a, T0));
-    admission_note_forged(admission, a, T0);
+    for (int i = 0; i < LIMIT_FORGED_TOKENS_MAX; i++)
+        admission_note_forged(admission, a, T0);
     admission_disconnect(admission, a, T0);
     admission_sweep(admission, T0 + LIMIT_FORGED_WINDOW_MS - 1);
     EXPECT_UINT(1, admission_count(admission));
     admission_sweep(admission, T0 + LIMIT_FORGED_WINDOW_MS);
     EXPECT_UINT(0, admission_count(admission));
+    admission_free(admission);
+}
+
+TEST(who_shows_few_forged_tokens_is_forgotten_with_the_rest)
+{
+    struct limits limits = limits_of(0, (struct bucket_rate){0, 0}, (struct bucket_rate){0, 0});
+    struct admission *admission = admission_new(&limits, key);
+    address_key a = ipv4(192, 0, 2, 1);
+
+    EXPECT(admission_connect(admission, a, T0));
+    for (int i = 0; i < LIMIT_FORGED_TOKENS_MAX - 1; i++)
+        admission_note_forged(admission, a, T0);
+    admission_disconnect(admission, a, T0);
+    admission_sweep(admission, T0);
+    EXPECT_UINT(0, admission_count(admission));
+    admission_free(admission);
+}
+
+/* A /48 has 65536 /64s: whoever has one must not close the door to all others. */
+TEST(forgers_from_very_many_addresses_shut_nobody_out)
+{
+    struct limits limits = limits_of(0, (struct bucket_rate){0, 0}, (struct bucket_rate){0, 0});
+    struct admission *admission = admission_new(&limits, key);
+
+    EXPECT(admission_connect(admission, 1, T0)); /* it stays, and so it is not forgotten */
+    for (uint32_t n = 2; n <= ADMISSION_ADDRESSES_MAX; n++) {
+        EXPECT(admission_connect(admission, n, T0));
+        for (int i = 0; i < LIMIT_FORGED_TOKENS_MAX; i++)
+            admission_note_forged(admission, n, T0);
+        admission_disconnect(admission, n, T0);
+    }
+    admission_sweep(admission, T0 + 1000);
+    EXPECT_UINT(ADMISSION_ADDRESSES_MAX, admission_count(admission));
+    EXPECT(admission_connect(admission, ADMISSION_ADDRESSES_MAX + 1, T0 + 1000));
+    EXPECT_UINT(ADMISSION_ADDRESSES_MAX, admission_count(admission));
+    EXPECT_UINT(0, admission_forged_wait(admission, 2, T0)); /* the one known longest has gone */
+    EXPECT(admission_forged_wait(admission, 3, T0) > 0);
     admission_free(admission);
 }
 

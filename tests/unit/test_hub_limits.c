@@ -1,6 +1,10 @@
 /* hub: bad messages, floods, silence and time. */
 #include "world.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define JOIN      "{\"type\":\"JoinRoom\",\"roomId\":\"tea\"}"
 #define SIGNAL_TO "{\"type\":\"Signal\",\"peerId\":\"%s\",\"message\":1}"
 
@@ -262,6 +266,56 @@ TEST(a_join_that_cannot_be_paid_waits)
     world_wait(world, 5000);
     world_say(world, a, JOIN);
     EXPECT(str_starts_with(world_take(world, a), STR("{\"type\":\"RoomJoined\"")));
+    world_free(world);
+}
+
+/* Says it, and again whenever it is told to; true when it got through: at the second try, or at the third when
+ * the first was not even read. */
+static bool obeys_and_gets_through(struct world *world, conn_id conn, const char *text)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        world_forget(world);
+        world_say(world, conn, "%s", text);
+        struct str answer = world_take(world, conn);
+        const char *wait = memmem(answer.text, answer.size, "\"retryAfterMs\":", 15);
+        if (!wait)
+            return true;
+        world_wait(world, strtoull(wait + 15, NULL, 10));
+    }
+    return false;
+}
+
+TEST(who_waits_as_long_as_he_is_told_gets_through_whatever_it_costs)
+{
+    static const char *const texts[] = {JOIN, "{\"type\":\"LockRoom\",\"locked\":true}",
+                                        "{\"type\":\"RefreshIceServers\"}"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct limits limits = world_limits();
+        limits.messages = (struct bucket_rate){60, 10};
+        limits.joins = (struct bucket_rate){0, 0};
+        struct world *world = world_new_limited(limits);
+        conn_id a = i ? world_join(world, "tea") : world_open(world);
+        for (int n = 0; n < 10; n++)
+            world_say(world, a, SIGNAL_TO, "x");
+        EXPECT_THAT(obeys_and_gets_through(world, a, texts[i]), "%s", texts[i]);
+        world_free(world);
+    }
+}
+
+TEST(who_waits_as_long_as_he_is_told_gets_through_however_long_it_is)
+{
+    static char text[60000];
+    struct limits limits = world_limits();
+    limits.bytes = (struct bucket_rate){60 * 1000, sizeof text};
+    limits.gone_after_ms = 600000;
+    struct world *world = world_new_limited(limits);
+    conn_id a = world_join(world, "tea");
+
+    snprintf(text, sizeof text, "{\"type\":\"Signal\",\"peerId\":\"x\",\"message\":\"%0*d\"}",
+             (int)sizeof text - 100, 0);
+    EXPECT(obeys_and_gets_through(world, a, text));
+    EXPECT(obeys_and_gets_through(world, a, text)); /* a minute later */
     world_free(world);
 }
 
