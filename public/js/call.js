@@ -251,7 +251,7 @@ export class Call {
   #lockAgain(locked, isFirst) {
     const isForgotten = this.#isLocked && !locked && isFirst;
     this.#isLocked = locked;
-    if (!locked) for (const peerId of [...this.#knocks]) this.#endKnock(peerId);
+    for (const peerId of [...this.#knocks]) this.#endKnock(peerId); // who still knocks follows, anew
     if (isForgotten) this.#options.send({ type: 'LockRoom', locked: true });
   }
 

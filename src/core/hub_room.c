@@ -12,7 +12,8 @@ static const struct str nobody = {NULL, 0};
 
 /* ---- telling ---- */
 
-/* To the others in the room, not to those who are away: what RoomJoined will tell them anyway. */
+/* To the members but `except`, who may be one who knocks; not to those who are away: RoomJoined, and what
+ * comes with it, will tell them how things stand. */
 static void tell_others(struct hub *hub, const struct seat *except)
 {
     for (struct seat *seat = room_first_seat(except); seat; seat = seat->next)
@@ -73,21 +74,6 @@ static void send_kept(struct hub *hub, struct seat *seat)
         hub->effects.send(hub->effects.ctx, seat->conn, &text, 1);
     }
     forget_kept(hub, seat);
-}
-
-/* To all members but `except`; kept for those who are away, as far as it fits. */
-static void tell_or_keep(struct hub *hub, const struct seat *of, const struct seat *except)
-{
-    struct str text = buf_str(&hub->scratch);
-
-    for (struct seat *seat = room_first_seat(of); seat; seat = seat->next) {
-        if (seat == except || hub->scratch.failed)
-            continue;
-        if (seat->conn)
-            hub_send_scratch(hub, seat->conn);
-        else
-            (void)keep(hub, seat, &text, 1);
-    }
 }
 
 static void count_rooms(struct hub *hub)
@@ -194,13 +180,11 @@ static void sit_down(struct hub *hub, struct conn *conn, struct seat *seat)
     conn->has_joined = true;
 }
 
-/* RoomJoined, and then who knocks at this very moment. */
+/* RoomJoined, and then who knocks at this very moment: whatever one who comes back knew of that is over. */
 static void welcome(struct hub *hub, const struct seat *seat, const struct joined *joined)
 {
     encode_room_joined(&hub->scratch, seat, joined);
     hub_send_scratch(hub, seat->conn);
-    if (joined->resumed && !joined->restored)
-        return; /* it was told, or that was kept for it */
     for (struct seat *knock = room_first_knock(seat); knock; knock = knock->next) {
         encode_knock(&hub->scratch, knock);
         hub_send_scratch(hub, seat->conn);
@@ -246,7 +230,7 @@ static enum err knock(struct hub *hub, struct conn *conn, const struct request *
     encode_waiting(&hub->scratch);
     hub_send_scratch(hub, seat->conn);
     encode_knock(&hub->scratch, seat);
-    tell_or_keep(hub, seat, NULL);
+    tell_others(hub, seat);
     return OK;
 }
 
@@ -426,7 +410,7 @@ static void stand_outside(struct hub *hub, struct seat *knock)
         conn->state = CONN_OPEN;
     }
     encode_knock_ended(&hub->scratch, knock->peer_id);
-    tell_or_keep(hub, knock, NULL);
+    tell_others(hub, knock);
     forget_kept(hub, knock);
     hub->metrics->values[METRIC_KNOCKS]--;
     rooms_leave(hub->rooms, knock);
@@ -455,7 +439,7 @@ static enum err admit(struct hub *hub, struct seat *knock)
         return err;
     hub->metrics->values[METRIC_KNOCKS]--;
     encode_knock_ended(&hub->scratch, knock->peer_id);
-    tell_or_keep(hub, knock, knock);
+    tell_others(hub, knock);
     sit_down(hub, conn, knock);
     introduce(hub, knock, token, buf_str(&knock->kept));
     forget_kept(hub, knock);

@@ -177,8 +177,8 @@ static void end_round(struct world *world)
         remove_peer(world, round.of);
 }
 
-/* All members who are there are to hear it; for those who are away `text` is kept, if there is one. */
-static void begin_round(struct world *world, enum what what, struct peer *of, struct str text)
+/* All members who are there are to hear it. */
+static void begin_round(struct world *world, enum what what, struct peer *of)
 {
     end_round(world);
     world->round.what = what;
@@ -190,20 +190,15 @@ static void begin_round(struct world *world, enum what what, struct peer *of, st
         bool knew = what == ROUND_JOINED && of->process && peer->process == of->process;
         if (peer->client && !knew)
             peer->client->is_owed = true;
-        else if (!peer->client && text.size)
-            (void)keep(world, peer, text);
     }
 }
 
 static void begin_knock_ended(struct world *world, struct peer *of)
 {
-    char text[128];
-
     if (world->round.what == ROUND_ENDED && world->round.of == of)
         return;
     CHECK(of->knocking && !of->was_answered);
-    snprintf(text, sizeof text, "{\"type\":\"KnockEnded\",\"peerId\":\"%s\"}", of->id);
-    begin_round(world, ROUND_ENDED, of, str_of(text));
+    begin_round(world, ROUND_ENDED, of);
 }
 
 static void take_turn(struct world *world, struct client *to, enum what what, const struct peer *of)
@@ -217,7 +212,7 @@ static void finish_leave(struct world *world, struct peer *leaver, const char *r
 {
     CHECK(!leaver->knocking);
     if (world->round.what != ROUND_LEFT || world->round.of != leaver) {
-        begin_round(world, ROUND_LEFT, leaver, (struct str){NULL, 0});
+        begin_round(world, ROUND_LEFT, leaver);
         snprintf(world->round.reason, sizeof world->round.reason, "%s", reason);
     }
     CHECK(strcmp(world->round.reason, reason) == 0);
@@ -505,9 +500,8 @@ static void on_room_joined(struct world *world, struct client *to, const json_t 
     CHECK(json_is_array(json_object_get(root, "iceServers")));
     check_limits(world, json_object_get(root, "limits"));
     check_participants(world, json_object_get(root, "participants"), peer, restored);
-    if (world->event.flushed)
-        return;
-    begin_round(world, ROUND_JOINED, peer, (struct str){NULL, 0});
+    if (!world->event.flushed)
+        begin_round(world, ROUND_JOINED, peer);
     to->owed_since = next_knock(world, room, 0);
 }
 
@@ -562,7 +556,7 @@ static void on_user_left(struct world *world, struct client *to, const json_t *r
 
     CHECK(leaver && to->peer && is_member(leaver, to->peer->room));
     if (world->round.what != ROUND_LEFT || world->round.of != leaver) {
-        begin_round(world, ROUND_LEFT, leaver, (struct str){NULL, 0});
+        begin_round(world, ROUND_LEFT, leaver);
         CHECK(strlen(text_of(root, "reason")) < sizeof world->round.reason);
         snprintf(world->round.reason, sizeof world->round.reason, "%s", text_of(root, "reason"));
         if (!leaver->client)
@@ -583,7 +577,7 @@ static void on_room_locked(struct world *world, struct client *to, const json_t 
     CHECK(json_is_true(json_object_get(world->event.root, "locked")) == locked);
     CHECK(strcmp(text_of(root, "peerId"), actor->peer->id) == 0);
     if (world->round.what == ROUND_NONE) {
-        begin_round(world, ROUND_LOCKED, actor->peer, (struct str){NULL, 0});
+        begin_round(world, ROUND_LOCKED, actor->peer);
         set_locked(world, actor->peer->room, locked);
     }
     world->event.answers += to == actor;
@@ -595,7 +589,6 @@ static void on_waiting(struct world *world, struct client *to)
 {
     struct event *event = &world->event;
     const struct json_member *hello = json_outline_find(&event->outline, "hello");
-    char text[2048], *name = NULL;
 
     CHECK(event->is_receive && to == event->actor && !to->peer && event->made_id);
     CHECK(strcmp(text_of(event->root, "type"), "JoinRoom") == 0);
@@ -612,12 +605,7 @@ static void on_waiting(struct world *world, struct client *to)
     snprintf(to->peer_id, sizeof to->peer_id, "%s", peer->id);
     if (hello)
         peer->hello = check_copy(hello->value);
-    if (peer->name)
-        name = json_dumps(peer->name, JSON_ENCODE_ANY);
-    snprintf(text, sizeof text, "{\"type\":\"Knock\",\"peerId\":\"%s\"%s%s}", peer->id,
-             name ? ",\"name\":" : "", name ? name : "");
-    free(name);
-    begin_round(world, ROUND_KNOCK, peer, str_of(text));
+    begin_round(world, ROUND_KNOCK, peer);
     event->answers++;
 }
 
@@ -789,12 +777,12 @@ static void hear(struct world *world, struct client *to, const json_t *root,
               ++world->event.answers);
 }
 
-/* One who has come back hears what was kept, in order, before anything else. */
+/* One who has come back hears who knocks, and then what was kept, in order, before anything else. */
 static bool is_kept(struct event *event, const struct client *to, struct str text)
 {
     struct peer *peer = event->flushed;
 
-    if (!peer || peer->client != to || event->flushed_count == peer->kept_count)
+    if (!peer || peer->client != to || to->owed_since || event->flushed_count == peer->kept_count)
         return false;
     CHECK(str_equal(text, peer->kept[event->flushed_count]));
     event->flushed_count++;

@@ -126,8 +126,6 @@ static void view_room_joined(struct walk *walk, unsigned socket, const char *tex
     }
     if (!resumed)
         return;
-    memcpy(view->knocks, old.knocks, sizeof old.knocks);
-    view->knock_count = view->process == old.process ? old.knock_count : 0;
     for (unsigned i = 0; i < old.other_count; i++)
         if (!is_in(view->others, view->other_count, old.others[i]))
             ADD(view->absent, view->absent_count, old.others[i]);
@@ -163,13 +161,10 @@ static void view_signal(struct view *view, const char *text)
     view->last_signal = number;
 }
 
-/* What did not fit into its backlog while it was away it cannot know. */
-static void view_knock_ended(struct walk *walk, struct view *view, unsigned self, unsigned other)
+static void view_knock_ended(struct view *view, unsigned self, unsigned other)
 {
-    const struct model_seat *seat = model_seat(&walk->model, self);
     bool knew = cut(view->knocks, &view->knock_count, other);
-
-    EXPECT_THAT(knew || (seat && seat->lost_knocks), "%u: no Knock of %u has ended", self, other);
+    EXPECT_THAT(knew, "%u: no Knock of %u has ended", self, other);
 }
 
 static void view_knock(struct view *view, unsigned other)
@@ -200,7 +195,7 @@ static void learn(struct walk *walk, unsigned socket, const char *text)
     else if (strstr(text, "\"type\":\"RoomLocked\""))
         view->is_locked = strstr(text, "\"locked\":true") != NULL;
     else if (strstr(text, "\"type\":\"KnockEnded\""))
-        view_knock_ended(walk, view, walk->heard_as[socket], other);
+        view_knock_ended(view, walk->heard_as[socket], other);
     else if (strstr(text, "\"type\":\"Knock\""))
         view_knock(view, other);
 }
@@ -223,8 +218,6 @@ static void check_view(struct walk *walk, const struct model_seat *seat,
         EXPECT_THAT(may_come_unseen(walk, view, other), "%u does not see %u", seat->peer, other);
         walk->strangers += !is_in(view->absent, view->absent_count, other);
     }
-    if (seat->lost_knocks)
-        return; /* its backlog was full */
     EXPECT_THAT(view->knock_count == room->knock_count, "%u hears %u knocks of %u", seat->peer,
                 view->knock_count, room->knock_count);
     for (unsigned i = 0; i < room->knock_count; i++)

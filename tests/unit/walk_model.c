@@ -168,25 +168,20 @@ static bool keep(struct model *model, struct model_seat *seat, const char *text)
     return true;
 }
 
-/* Tells the members but `except`; kept for those who are away when `keeps`. */
-static void tell_room(struct model *model, unsigned room, unsigned except, const char *text,
-                      bool keeps)
+/* Tells the members who are there, but `except`. */
+static void tell_room(struct model *model, unsigned room, unsigned except, const char *text)
 {
     for (unsigned i = 0; i < model->rooms[room].seat_count; i++) {
         struct model_seat *seat = model_seat(model, model->rooms[room].seats[i]);
-        if (seat->peer == except)
-            continue;
-        if (seat->socket != NOBODY)
+        if (seat->peer != except && seat->socket != NOBODY)
             tell(model, seat->socket, text);
-        else if (keeps && !keep(model, seat, text))
-            seat->lost_knocks = true;
     }
 }
 
 static void tell_knock_ended(struct model *model, unsigned room, unsigned peer)
 {
     tell_room(model, room, peer,
-              model_text("{\"type\":\"KnockEnded\",\"peerId\":\"%s\"}", peer_id(peer)), true);
+              model_text("{\"type\":\"KnockEnded\",\"peerId\":\"%s\"}", peer_id(peer)));
 }
 
 static const char *member(const char *name, const char *json)
@@ -241,9 +236,6 @@ static void tell_room_joined(struct model *model, unsigned room, struct model_se
                     room_names[room], peer_id(seat->peer), token, resumed ? "true" : "false",
                     participants(model, room, seat, restored),
                     model->rooms[room].locked ? "true" : "false", model->limits_json));
-    if (resumed && !restored)
-        return;
-    seat->lost_knocks = false;
     for (unsigned i = 0; i < model->rooms[room].knock_count; i++)
         tell(model, seat->socket, knock_text(model_seat(model, model->rooms[room].knocks[i])));
 }
@@ -268,7 +260,7 @@ static void introduce(struct model *model, unsigned room, struct model_seat *sea
 {
     model->joins++;
     tell_room_joined(model, room, seat, false, false);
-    tell_room(model, room, seat->peer, user_joined_text(seat, hello), false);
+    tell_room(model, room, seat->peer, user_joined_text(seat, hello));
 }
 
 static void knock(struct model *model, unsigned socket, const struct ask *ask)
@@ -294,7 +286,7 @@ static void knock(struct model *model, unsigned socket, const struct ask *ask)
     model->sockets[socket].peer = peer;
     model->sockets[socket].has_joined = true;
     tell(model, socket, "{\"type\":\"Waiting\"}");
-    tell_room(model, ask->room, peer, knock_text(seat), true);
+    tell_room(model, ask->room, peer, knock_text(seat));
 }
 
 /* What hinders a peer of a free number to enter. */
@@ -497,8 +489,7 @@ void model_lock(struct model *model, unsigned socket, bool locked)
     model->rooms[room].locked = locked;
     tell_room(model, room, 0,
               model_text("{\"type\":\"RoomLocked\",\"locked\":%s,\"peerId\":\"%s\"}",
-                         locked ? "true" : "false", peer_id(model->sockets[socket].peer)),
-              false);
+                         locked ? "true" : "false", peer_id(model->sockets[socket].peer)));
     if (!locked)
         let_all_in(model, room);
 }
@@ -588,7 +579,7 @@ static void free_seat(struct model *model, unsigned peer, const char *reason)
     struct model_room *room = &model->rooms[r];
     struct model_seat *seat = model_seat(model, peer);
 
-    tell_room(model, r, peer, model_text("%s", user_left(peer, reason)), false);
+    tell_room(model, r, peer, model_text("%s", user_left(peer, reason)));
     if (seat->process)
         model->gone[peer] = true;
     *seat = (struct model_seat){0};

@@ -44,7 +44,6 @@ struct model_seat {
     const char *kept[KEPT_MAX];
     unsigned kept_count;
     size_t kept_size;
-    bool lost_knocks; /* a Knock or KnockEnded did not fit */
 };
 
 struct model_room {
