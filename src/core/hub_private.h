@@ -1,5 +1,5 @@
-/* What the files of the hub share: hub.c has the connections, the limits and the clock, hub_room.c what
- * peers ask of one another. */
+/* What the files of the hub share: hub.c has the connections, the limits and the clock, hub_join.c how peers
+ * come in and back, hub_room.c what they ask of one another until they leave. */
 #ifndef ALOHA_HUB_PRIVATE_H
 #define ALOHA_HUB_PRIVATE_H
 
@@ -70,7 +70,7 @@ void hub_close_conn(struct hub *hub, struct conn *conn, enum close_why why);
 void hub_answer_error(struct hub *hub, struct conn *conn, enum err err, struct str peer_id,
                       uint64_t retry_after_ms);
 
-/* ---- hub_room.c: what clients say, one function a type ----
+/* ---- hub_join.c and hub_room.c: what clients say, one function a type ----
  * An error that they return is answered by the caller; what they answer themselves is OK. */
 
 typedef enum err handler(struct hub *hub, struct conn *conn, const struct message *message);
@@ -86,5 +86,37 @@ void hub_hold(struct hub *hub, struct conn *conn);
 
 /* Frees the seats that were held long enough. */
 void hub_expire_held(struct hub *hub);
+
+/* ---- what hub_join.c has for hub_room.c ---- */
+
+/* Writes the token for the seat of that peer; false when there is no memory. */
+MUST_USE bool hub_make_token(struct hub *hub, struct str room, const char *peer_id,
+                             char out[TOKEN_SIZE + 1]);
+
+/* Makes conn the one who sits there. */
+void hub_sit_down(struct hub *hub, struct conn *conn, struct seat *seat);
+
+/* Counts a new member, and introduces him and the others to one another. */
+void hub_introduce(struct hub *hub, const struct seat *seat, const char *token, struct str hello);
+
+/* Remembers one who leaves and whose seat came from another process: his old token is worth nothing now. */
+void hub_remember_gone(struct hub *hub, const struct seat *seat);
+
+/* ---- what hub_room.c has for hub_join.c ---- */
+
+extern const struct str hub_nobody; /* no peerId */
+
+/* Sends what was written to the members but `except`, who may be one who knocks. */
+void hub_tell_others(struct hub *hub, const struct seat *except);
+
+/* So many bytes more, or fewer, are kept for seats. */
+void hub_count_kept(struct hub *hub, int64_t bytes);
+
+/* Sends what is kept for a seat, in the order in which it came, and forgets it. */
+void hub_send_kept(struct hub *hub, struct seat *seat);
+void hub_forget_kept(struct hub *hub, struct seat *seat);
+
+void hub_unhold(struct hub *hub, struct seat *seat); /* nothing when it is not held */
+void hub_count_rooms(struct hub *hub);
 
 #endif
