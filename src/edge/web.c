@@ -104,7 +104,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         web_socket_handled(connection);
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
-        web_socket_writeable(connection);
+        web_queue_writeable(connection);
         return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         return web_socket_client_closes(connection, in, size);
@@ -203,13 +203,13 @@ void web_admit(struct connection *connection, int fd)
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    web_socket_flush_dirty(prepare->data);
+    web_queue_flush_dirty(prepare->data);
     web_door_watch_settled(prepare->data);
 }
 
 static void on_check(uv_check_t *check)
 {
-    web_socket_flush_dirty(check->data);
+    web_queue_flush_dirty(check->data);
     web_socket_next_turn(check->data);
     web_door_watch_settled(check->data);
 }

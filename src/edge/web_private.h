@@ -124,7 +124,24 @@ void web_http_compose(struct buf *out, const struct http_decision *decision,
                       const struct http_answer *answer, size_t body_size, bool close);
 void web_http_count(struct metrics *metrics, unsigned status);
 
+/* web_queue.c: what a WebSocket is still to be told. */
+enum {
+    FRAME_HEAD_SIZE_MAX = 10, /* RFC 6455 section 5.2; a server's frames are not masked */
+    OPCODE_TEXT = 0x1,
+    OPCODE_PING = 0x9,
+};
+/* Adds one frame made of these parts, or closes the connection that lets too much wait: it alone. */
+void web_queue_frame(struct connection *connection, unsigned opcode, const struct str *parts,
+                     size_t count);
+/* Gives all frames to the library in one write, as far as it takes them. */
+void web_queue_flush(struct connection *connection);
+void web_queue_flush_dirty(struct web *web);             /* of all that have some */
+void web_queue_writeable(struct connection *connection); /* the socket takes more */
+void web_queue_discard(struct connection *connection);   /* what waits will not be sent */
+
 /* web_socket.c: one WebSocket. */
+struct connection *web_socket_find(const struct web *web,
+                                   conn_id id); /* NULL for one that is gone */
 int web_socket_opened(struct connection *connection);
 int web_socket_received(struct connection *connection, const char *data, size_t size);
 /* One of its frames was handled. When it has had its share of this turn, the library keeps the rest of
@@ -134,12 +151,10 @@ void web_socket_handled(struct connection *connection);
 void web_socket_next_turn(struct web *web);
 /* The client has sent a close frame. Returns -1 when it was none. */
 int web_socket_client_closes(struct connection *connection, const unsigned char *data, size_t size);
-void web_socket_writeable(struct connection *connection);
 void web_socket_dropped(struct connection *connection); /* the library closes it, or it has ended */
 void web_socket_closed(struct connection *connection);
 void web_socket_deinit(struct connection *connection);
 void web_socket_close(struct connection *connection, enum close_why why);
-void web_socket_flush_dirty(struct web *web);
 void web_socket_reap(struct web *web);
 void web_socket_tick(struct web *web);
 struct effects web_socket_effects(struct web *web);

@@ -1,5 +1,4 @@
-/* One WebSocket. Frames are built here, as bytes in a row, and leave at the end of the loop's turn
- * in one write: a room that talks costs a system call a turn and reader, not one a message. */
+/* One WebSocket: it opens, is heard, keeps to the limits, and closes. What it is told is web_queue.c's. */
 #include "aloha/ids.h"
 #include "aloha/log.h"
 #include "aloha/socket_bytes.h"
@@ -11,18 +10,10 @@
 #include <utlist.h>
 
 enum {
-    FRAME_HEAD_SIZE_MAX = 10, /* RFC 6455 section 5.2; a server's frames are not masked */
-    OPCODE_TEXT = 0x1,
-    OPCODE_PING = 0x9,
-    FIN = 0x80,
-    SPARE_CAPACITY_MAX = 16 * 1024,  /* larger queues give their memory back */
     CLOSE_WAIT_MS = 1000,            /* for the client's close frame after ours */
     CLIENT_FRAME_HEAD_SIZE_MAX = 14, /* RFC 6455 section 5.2, with the mask */
     LOOKS_PER_TICK = 500,            /* at what the kernel has counted: some microseconds each */
-    /* Of what may wait for all: who is here already comes first. */
-    JOINS_END_AT_NUMERATOR = 3,
-    JOINS_END_AT_DENOMINATOR = 4,
-    FRAMES_PER_TURN = 64, /* of one connection, handled in a turn (SECURITY R24) */
+    FRAMES_PER_TURN = 64,            /* of one connection, handled in a turn (SECURITY R24) */
 };
 
 static uint64_t now_ms(const struct web *web)
@@ -30,9 +21,7 @@ static uint64_t now_ms(const struct web *web)
     return uv_now(web->loop);
 }
 
-/* ---- sending ---- */
-
-static struct connection *find(const struct web *web, conn_id id)
+struct connection *web_socket_find(const struct web *web, conn_id id)
 {
     uint32_t slot = (uint32_t)id;
     if (slot >= web->options.limits->connections_max)
@@ -41,211 +30,7 @@ static struct connection *find(const struct web *web, conn_id id)
     return connection && connection->id == id ? connection : NULL;
 }
 
-static size_t queued(const struct connection *connection)
-{
-    return connection->out.size + connection->out_in_library;
-}
-
-static void note_queues(struct web *web, const struct connection *connection)
-{
-    uint64_t *values = web->options.metrics->values;
-
-    values[METRIC_QUEUE_BYTES] = web->queued_size;
-    if (queued(connection) > values[METRIC_QUEUE_HIGH_BYTES])
-        values[METRIC_QUEUE_HIGH_BYTES] = queued(connection);
-}
-
-static void mark_dirty(struct connection *connection)
-{
-    struct web *web = connection->web;
-    if (connection->dirty)
-        return;
-    if (web->dirty_count == ARRAY_SIZE(web->dirty))
-        web_socket_flush_dirty(web);
-    connection->dirty = true;
-    web->dirty[web->dirty_count++] = connection->id;
-}
-
-static size_t write_frame_head(char *at, unsigned opcode, size_t size)
-{
-    at[0] = (char)(FIN | opcode);
-    if (size < 126) {
-        at[1] = (char)size;
-        return 2;
-    }
-    if (size <= UINT16_MAX) {
-        at[1] = 126;
-        at[2] = (char)(size >> 8);
-        at[3] = (char)size;
-        return 4;
-    }
-    at[1] = 127;
-    for (int i = 0; i < 8; i++)
-        at[2 + i] = (char)((uint64_t)size >> (56 - 8 * i));
-    return FRAME_HEAD_SIZE_MAX;
-}
-
-static void take_spare(struct connection *connection)
-{
-    struct web *web = connection->web;
-    if (!connection->out.data && web->spare_count) {
-        size_t max = connection->out.max;
-        connection->out = web->spare[--web->spare_count];
-        connection->out.max = max;
-    }
-}
-
-static void give_spare(struct connection *connection)
-{
-    struct web *web = connection->web;
-    if (connection->out.capacity > SPARE_CAPACITY_MAX ||
-        web->spare_count == ARRAY_SIZE(web->spare)) {
-        buf_deinit(&connection->out);
-        return;
-    }
-    buf_clear(&connection->out);
-    web->spare[web->spare_count++] = connection->out;
-    buf_init(&connection->out, connection->out.max);
-}
-
-/* Closes the connection that keeps most waiting. It alone pays when all of them together are too much:
- * whoever reads has next to nothing queued. */
-static void close_slowest(struct web *web)
-{
-    struct connection *slowest = NULL;
-
-    for (struct connection *at = web->connections; at; at = at->next)
-        if (at->is_websocket && !at->closing && queued(at) &&
-            (!slowest || queued(at) > queued(slowest)))
-            slowest = at;
-    if (slowest)
-        web_socket_close(slowest, CLOSE_SLOW);
-}
-
-/* What the library kept for a full socket may have left since. */
-static void settle_library_queue(struct connection *connection)
-{
-    if (!connection->out_in_library || lws_partial_buffered(connection->wsi))
-        return;
-    connection->web->queued_size -= connection->out_in_library;
-    connection->out_in_library = 0;
-    note_queues(connection->web, connection);
-}
-
-/* True when more would wait for this reader than may. Frames that only wait for the end of the turn count
- * by their bytes alone: a room may say a lot at once to a socket that takes it all. */
-static bool waits_for_too_much(struct connection *connection, size_t framed)
-{
-    const struct limits *limits = connection->web->options.limits;
-
-    if (queued(connection) + framed > limits->queue_size_max)
-        return true;
-    if (!limits->queue_messages_max || connection->out_messages < limits->queue_messages_max)
-        return false;
-    settle_library_queue(connection);
-    return connection->out_in_library > 0;
-}
-
-/* Adds one frame to the queue, or closes the connection that lets it grow too long: it alone. */
-static void queue_frame(struct connection *connection, unsigned opcode, const struct str *parts,
-                        size_t count)
-{
-    struct web *web = connection->web;
-    const struct limits *limits = web->options.limits;
-    size_t size = 0;
-
-    for (size_t i = 0; i < count; i++)
-        size += parts[i].size;
-    size_t framed = size + FRAME_HEAD_SIZE_MAX;
-    if (web->queued_size + framed > limits->queues_size_max)
-        close_slowest(web);
-    if (connection->closing || connection->client_closed)
-        return;
-    take_spare(connection);
-    char *at =
-        waits_for_too_much(connection, framed) ? NULL : buf_reserve(&connection->out, framed);
-    if (!at) {
-        web_socket_close(connection, CLOSE_SLOW);
-        return;
-    }
-    char *start = at;
-    at += write_frame_head(at, opcode, size);
-    for (size_t i = 0; i < count; at += parts[i++].size)
-        if (parts[i].size)
-            memcpy(at, parts[i].text, parts[i].size);
-    connection->out.size += (size_t)(at - start);
-    connection->out_messages++;
-    web->queued_size += (size_t)(at - start);
-    note_queues(web, connection);
-    mark_dirty(connection);
-}
-
-/* Gives all queued frames to the library in one write. What the socket does not take at once the
- * library keeps, and calls SERVER_WRITEABLE when it has gone; until then we keep the rest. */
-static void flush(struct connection *connection)
-{
-    struct web *web = connection->web;
-    struct lws *wsi = connection->wsi;
-
-    settle_library_queue(connection);
-    if (connection->out.size == 0 || connection->client_closed || lws_partial_buffered(wsi))
-        return;
-    size_t size = connection->out.size;
-    int written = lws_write(wsi, (unsigned char *)connection->out.data, size, LWS_WRITE_RAW);
-    web->options.metrics->values[METRIC_SENT_BYTES] += size;
-    give_spare(connection);
-    connection->out_messages = 0;
-    if (written >= 0 && lws_partial_buffered(wsi)) {
-        connection->out_in_library = size; /* at most: an upper bound until it is gone */
-        lws_callback_on_writable(wsi);
-    } else {
-        web->queued_size -= size;
-        note_queues(web, connection);
-    }
-    /* A failed write is a dead socket: the library reports that by closing it. */
-}
-
-void web_socket_flush_dirty(struct web *web)
-{
-    for (size_t i = 0; i < web->dirty_count; i++) {
-        struct connection *connection = find(web, web->dirty[i]);
-        if (!connection)
-            continue;
-        connection->dirty = false;
-        flush(connection);
-    }
-    web->dirty_count = 0;
-    hub_refuse_joins(web->hub, web->queued_size > web->options.limits->queues_size_max /
-                                                      JOINS_END_AT_DENOMINATOR *
-                                                      JOINS_END_AT_NUMERATOR);
-}
-
-void web_socket_writeable(struct connection *connection)
-{
-    flush(connection);
-    if (connection->out_in_library)
-        lws_callback_on_writable(connection->wsi); /* until the library has nothing left */
-}
-
 /* ---- closing ---- */
-
-/* What a reader who does not read will never see. */
-static void discard_queue(struct connection *connection)
-{
-    struct web *web = connection->web;
-
-    web->queued_size -= connection->out.size;
-    buf_deinit(&connection->out);
-    connection->out_messages = 0;
-    note_queues(web, connection);
-}
-
-/* What the library keeps is not counted any more: its connection is about to end. */
-static void forget_library_queue(struct connection *connection)
-{
-    connection->web->queued_size -= connection->out_in_library;
-    connection->out_in_library = 0;
-}
 
 static void reap_soon(uv_timer_t *timer)
 {
@@ -260,10 +45,9 @@ void web_socket_close(struct connection *connection, enum close_why why)
     if (connection->closing)
         return;
     connection->closing = why;
-    if (why == CLOSE_SLOW) {
-        discard_queue(connection);
-        forget_library_queue(connection); /* or each further frame would cost one more its place */
-    }
+    if (why ==
+        CLOSE_SLOW) /* it will never see them, and while they counted others would have to pay */
+        web_queue_discard(connection);
     DL_APPEND2(web->closing, connection, prev_closing, next_closing);
     connection->closing_since_ms = now_ms(web);
     if (connection->is_websocket)
@@ -293,7 +77,7 @@ static void send_close(struct connection *connection)
                              : HUB_END_REMOVED); /* the others need not wait for the handshake */
     if (!connection->is_websocket || connection->client_closed)
         return;
-    flush(connection);
+    web_queue_flush(connection);
     lws_close_reason(connection->wsi, (enum lws_close_status)close_code(connection->closing),
                      (unsigned char *)(uintptr_t)text, strlen(text));
 }
@@ -317,7 +101,7 @@ static void cut(struct connection *connection)
     int fd = lws_get_socket_fd(connection->wsi);
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-    forget_library_queue(connection);
+    web_queue_discard(connection);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     shutdown(fd, SHUT_RDWR);
 }
@@ -444,7 +228,8 @@ int web_socket_client_closes(struct connection *connection, const unsigned char 
         size > 2 ? (struct str){(const char *)data + 2, size - 2} : (struct str){NULL, 0};
     unsigned code = size >= 2 ? (unsigned)data[0] << 8 | data[1] : 1000;
 
-    flush(connection); /* what it is told in answer to what stood before its close frame */
+    web_queue_flush(
+        connection); /* what it is told in answer to what stood before its close frame */
     if (size == 1 || (reason.size && !utf8_is_valid(reason))) {
         lws_close_reason(connection->wsi,
                          size == 1 ? LWS_CLOSE_STATUS_PROTOCOL_ERR
@@ -471,8 +256,7 @@ void web_socket_deinit(struct connection *connection)
     web_socket_closed(connection);
     if (connection->closing)
         DL_DELETE2(connection->web->closing, connection, prev_closing, next_closing);
-    forget_library_queue(connection);
-    discard_queue(connection);
+    web_queue_discard(connection);
     reassembly_deinit(&connection->in);
 }
 
@@ -518,27 +302,27 @@ void web_socket_tick(struct web *web)
 static void effect_send(void *ctx, conn_id to, const struct str *parts, size_t count)
 {
     struct web *web = ctx;
-    struct connection *connection = find(web, to);
+    struct connection *connection = web_socket_find(web, to);
 
     if (!connection)
         return;
     web->options.metrics->values[METRIC_SENT_MESSAGES]++;
-    queue_frame(connection, OPCODE_TEXT, parts, count);
+    web_queue_frame(connection, OPCODE_TEXT, parts, count);
 }
 
 static void effect_close(void *ctx, conn_id id, enum close_why why)
 {
-    struct connection *connection = find(ctx, id);
+    struct connection *connection = web_socket_find(ctx, id);
     if (connection)
         web_socket_close(connection, why);
 }
 
 static void effect_ping(void *ctx, conn_id id)
 {
-    struct connection *connection = find(ctx, id);
+    struct connection *connection = web_socket_find(ctx, id);
     struct str payload = STR("aloha"); /* never empty: the library keeps empty pongs to itself */
     if (connection)
-        queue_frame(connection, OPCODE_PING, &payload, 1);
+        web_queue_frame(connection, OPCODE_PING, &payload, 1);
 }
 
 static void effect_make_peer_id(void *ctx, char out[PEER_ID_SIZE + 1])
