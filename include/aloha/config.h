@@ -10,16 +10,21 @@
 #include "aloha/log.h"
 
 struct config {
+    /* Texts point into argv or the environment, and so do the lists of names. */
     uint32_t port;
+    const char *bind;
+    struct hosts hosts, origins;
+    uint32_t allow_no_origin; /* 1: yes */
+    const char *assets;       /* empty: those in the binary */
+
+    struct ip_networks trusted_proxies;
+
     uint32_t ops_port;
-    const char *bind;        /* points into argv or the environment, as all texts here */
+
+    uint32_t log_level; /* an enum log_level */
+
     const char *state_dir;   /* empty: the usual place */
     const char *secret_file; /* empty: in the state directory */
-    const char *assets;      /* empty: those in the binary */
-    uint32_t log_level;      /* an enum log_level */
-    uint32_t allow_no_origin;
-    struct hosts hosts, origins; /* point into argv or the environment too */
-    struct ip_networks trusted_proxies;
 
     struct limits limits;
 

@@ -16,6 +16,7 @@
 enum { LOG_LINE_SIZE_MAX = 1024, LOG_LINES_PER_S = 100 };
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+#define LOG_LEVELS "error|warning|info|debug" /* their names, in that order */
 
 struct log_field {
     const char *name;

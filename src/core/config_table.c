@@ -1,0 +1,110 @@
+/* Everything that can be set: the table. */
+#include "config_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+#define FIELD(member) offsetof(struct config, member)
+#define NUMBER(name, field, def, min, max, help) {name, OPTION_UINT, FIELD(field), def, min, max, UNIT_NONE, NULL, help, NULL}
+#define TEXT(name, type, field, def, help)       {name, type, FIELD(field), def, 0, 0, UNIT_NONE, NULL, help, NULL}
+#define CHOICE(name, field, def, choices, help)  {name, OPTION_CHOICE, FIELD(field), def, 0, 0, UNIT_NONE, choices, help, NULL}
+
+static const struct option serving[] = {
+    NUMBER("port", port, "3000", 0, 65535,
+        "TCP port of the pages and of the WebSocket; 0 takes any free one."),
+    TEXT("bind", OPTION_TEXT, bind, "::",
+        "Address to listen on. :: is every address of this machine, IPv4 too; 127.0.0.1 is this machine only."),
+    TEXT("host", OPTION_HOSTS, hosts, "",
+        "Names that this server is called by; requests for any other are refused (421). A name with a port is meant "
+        "with that port only. None: every name is served."),
+    TEXT("origin", OPTION_ORIGINS, origins, "",
+        "Origins of other pages that may open a WebSocket here, as browsers write them: scheme, host, and the port "
+        "unless it is the scheme's own."),
+    CHOICE("allow-no-origin", allow_no_origin, "yes", "no|yes",
+        "Whether a WebSocket without an Origin header (a tool, a native client) is let in."),
+    TEXT("assets", OPTION_PATH, assets, "",
+        "Directory with public/ and views/ to serve instead of what the binary carries, read anew for each request: "
+        "for work on the page."),
+};
+
+static const struct option proxy[] = {
+    TEXT("trusted-proxies", OPTION_NETWORKS, trusted_proxies, "",
+        "Addresses and networks of proxies in front of this server: what they say in X-Forwarded-For is believed, and "
+        "limits of an address count for who is behind them."),
+};
+
+static const struct option operator_plane[] = {
+    NUMBER("ops-port", ops_port, "3001", 0, 65535,
+        "TCP port for the operator, always on 127.0.0.1: /healthz, /readyz, /metrics. 0 takes any free one."),
+};
+
+static const struct option logging[] = {
+    CHOICE("log-level", log_level, "info", LOG_LEVELS,
+        "How much to log on standard error."),
+};
+
+static const struct option state[] = {
+    TEXT("state-dir", OPTION_PATH, state_dir, "",
+        "Directory for what outlives a restart: the key of the resume tokens. By default $STATE_DIRECTORY, else "
+        "$XDG_STATE_HOME/aloha, else ~/.local/state/aloha."),
+    TEXT("secret-file", OPTION_PATH, secret_file, "",
+        "File with the key of the resume tokens, at least 32 bytes, readable by its owner only; instead of the one in "
+        "the state directory, for servers that share it."),
+};
+
+#define LIMIT_OPTION(field, option, member, unit, def, min, max, help, exceeding) \
+    {option, OPTION_UINT, FIELD(limits.field), #def, min, max, unit, NULL, help, exceeding},
+static const struct option limit_options[] = {LIMIT_TABLE(LIMIT_OPTION)};
+#undef LIMIT_OPTION
+
+#define GROUP(title, options) {title, options, ARRAY_SIZE(options)}
+const struct option_group config_groups[] = {
+    GROUP("Serving", serving),
+    GROUP("Behind a proxy", proxy),
+    GROUP("Operator", operator_plane),
+    GROUP("Log", logging),
+    GROUP("State", state),
+    GROUP("Limits", limit_options),
+};
+const size_t config_group_count = ARRAY_SIZE(config_groups);
+/* clang-format on */
+
+void option_environment_name(const struct option *option, char out[OPTION_NAME_SIZE_MAX])
+{
+    size_t size = (size_t)snprintf(out, OPTION_NAME_SIZE_MAX, "ALOHA_%s", option->name);
+    for (size_t i = 6; i < size; i++)
+        out[i] = (char)(out[i] == '-' ? '_' : out[i] - 'a' + 'A');
+}
+
+/* "error|warning|info" as "error, warning or info". */
+static void describe_choices(const char *choices, char out[OPTION_VALUES_SIZE_MAX])
+{
+    struct str rest = str_of(choices);
+    size_t size = 0;
+
+    while (rest.size && size < OPTION_VALUES_SIZE_MAX) {
+        struct str word = str_cut(&rest, '|');
+        const char *joint = size == 0 ? "" : rest.size ? ", " : " or ";
+        size += (size_t)snprintf(out + size, OPTION_VALUES_SIZE_MAX - size, "%s%.*s", joint,
+                                 (int)word.size, word.text);
+    }
+}
+
+void option_describe_values(const struct option *option, char out[OPTION_VALUES_SIZE_MAX])
+{
+    static const char *const words[] = {
+        [OPTION_TEXT] = "a text",
+        [OPTION_PATH] = "a path",
+        [OPTION_HOSTS] = "names like call.example.org,[::1]:3000",
+        [OPTION_ORIGINS] = "origins like https://call.example.org,http://[::1]:3000",
+        [OPTION_NETWORKS] = "networks like 127.0.0.1,10.0.0.0/8,2001:db8::/32",
+    };
+
+    if (option->type == OPTION_CHOICE)
+        describe_choices(option->choices, out);
+    else if (option->type == OPTION_UINT)
+        snprintf(out, OPTION_VALUES_SIZE_MAX, "a number from %u to %u", option->min, option->max);
+    else
+        snprintf(out, OPTION_VALUES_SIZE_MAX, "%s", words[option->type]);
+}
