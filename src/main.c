@@ -135,7 +135,7 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
         .trusted_proxies = &config->trusted_proxies,
         .key = key,
     };
-    if (!secret_load(&web.token_key, config->secret_file, config->state_dir, problem, problem_size))
+    if (!secret_load(&web.token_key, &config->secret, config->state_dir, problem, problem_size))
         return false;
     struct ops_options ops = {
         .port = (uint16_t)config->ops_port,

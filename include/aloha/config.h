@@ -9,6 +9,14 @@
 #include "aloha/limits.h"
 #include "aloha/log.h"
 
+/* Where a secret was said to be. It is never an argument, which every user of the machine can read;
+ * secret_read() (secret.h) looks at these places, in this order, and then at the credential `name`. */
+struct secret_source {
+    const char *name;  /* of the option: "secret" for --secret-file, ALOHA_SECRET, the credential */
+    const char *value; /* itself, from the environment; NULL: not given there */
+    const char *file;  /* its path; empty: not given */
+};
+
 struct config {
     /* Texts point into argv or the environment, and so do the lists of names. */
     uint32_t port;
@@ -23,8 +31,8 @@ struct config {
 
     uint32_t log_level; /* an enum log_level */
 
-    const char *state_dir;   /* empty: the usual place */
-    const char *secret_file; /* empty: in the state directory */
+    const char *state_dir;       /* empty: the usual place */
+    struct secret_source secret; /* not given: in the state directory */
 
     struct limits limits;
 
@@ -37,6 +45,9 @@ struct config {
  *   lifetime     texts in *out point into argv and environment. */
 MUST_USE bool config_read(struct config *out, int argc, char *const argv[],
                           char *const environment[], char *problem, size_t problem_size);
+
+/* "room-peers-max" as "ALOHA_ROOM_PEERS_MAX". */
+void config_environment_name(const char *name, char *out, size_t out_size);
 
 /* What `aloha --help` shows, at most 80 columns wide. */
 void config_write_help(struct buf *out);

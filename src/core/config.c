@@ -4,27 +4,45 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct option *find_option(struct str name)
-{
-    for (size_t g = 0; g < config_group_count; g++)
-        for (size_t i = 0; i < config_groups[g].count; i++)
-            if (str_equal(name, str_of(config_groups[g].options[i].name)))
-                return &config_groups[g].options[i];
-    return NULL;
-}
+/* What a name stands for: an option's value, or the path of a secret's file. */
+struct meaning {
+    const struct option *option; /* NULL: nothing */
+    bool is_file;
+};
 
-static const struct option *find_environment_option(struct str name)
+static struct meaning meaning_of(struct str name)
 {
-    char candidate[OPTION_NAME_SIZE_MAX];
-
     for (size_t g = 0; g < config_group_count; g++) {
         for (size_t i = 0; i < config_groups[g].count; i++) {
-            option_environment_name(&config_groups[g].options[i], candidate);
-            if (str_equal(name, str_of(candidate)))
-                return &config_groups[g].options[i];
+            const struct option *option = &config_groups[g].options[i];
+            char flag[OPTION_NAME_SIZE_MAX];
+            option_flag_name(option, flag);
+            if (str_equal(name, str_of(flag)))
+                return (struct meaning){option, option->type == OPTION_SECRET};
+            if (str_equal(name, str_of(option->name)))
+                return (struct meaning){option, false};
         }
     }
-    return NULL;
+    return (struct meaning){NULL, false};
+}
+
+/* "ALOHA_ROOM_PEERS_MAX", read the other way round. */
+static struct meaning meaning_of_variable(struct str variable)
+{
+    char name[OPTION_NAME_SIZE_MAX], again[OPTION_NAME_SIZE_MAX];
+    size_t size = variable.size - 6;
+
+    if (variable.size >= sizeof name)
+        return (struct meaning){NULL, false};
+    for (size_t i = 0; i < size; i++) {
+        char c = variable.text[6 + i];
+        name[i] = (char)(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    name[size] = '\0';
+    config_environment_name(name, again, sizeof again);
+    if (!str_equal(variable, str_of(again)))
+        return (struct meaning){NULL, false};
+    return meaning_of(str_of(name));
 }
 
 /* The index of a word among choices like "no|yes". */
@@ -36,8 +54,9 @@ static bool find_choice(struct str choices, struct str word, uint64_t *out)
     return false;
 }
 
-static bool store(struct config *config, const struct option *option, const char *value)
+static bool store(struct config *config, struct meaning meaning, const char *value)
 {
+    const struct option *option = meaning.option;
     void *field = (char *)config + option->offset;
     uint64_t number = 0;
 
@@ -60,19 +79,25 @@ static bool store(struct config *config, const struct option *option, const char
         return origins_read(str_of(value), field);
     case OPTION_NETWORKS:
         return ip_networks_read(str_of(value), field);
+    case OPTION_SECRET:
+        *(struct secret_source *)field =
+            (struct secret_source){.name = option->name,
+                                   .value = meaning.is_file ? NULL : value,
+                                   .file = meaning.is_file ? value : ""};
+        return true;
     }
     *(uint32_t *)field = (uint32_t)number * unit_scale(option->unit);
     return true;
 }
 
-static bool store_or_complain(struct config *config, const struct option *option, const char *where,
+static bool store_or_complain(struct config *config, struct meaning meaning, const char *where,
                               const char *value, char *problem, size_t problem_size)
 {
     char wanted[OPTION_VALUES_SIZE_MAX];
 
-    if (store(config, option, value))
+    if (store(config, meaning, value))
         return true;
-    option_describe_values(option, wanted);
+    option_describe_values(meaning.option, wanted);
     snprintf(problem, problem_size, "%s: \"%.40s\" is not %s", where, value, wanted);
     return false;
 }
@@ -81,7 +106,8 @@ static void store_defaults(struct config *config)
 {
     for (size_t g = 0; g < config_group_count; g++)
         for (size_t i = 0; i < config_groups[g].count; i++)
-            (void)store(config, &config_groups[g].options[i], config_groups[g].options[i].def);
+            (void)store(config, (struct meaning){&config_groups[g].options[i], true},
+                        config_groups[g].options[i].def);
 }
 
 static bool read_environment(struct config *config, char *const environment[], char *problem,
@@ -94,12 +120,12 @@ static bool read_environment(struct config *config, char *const environment[], c
         if (!str_starts_with(name, STR("ALOHA_")) || !value.text)
             continue;
         snprintf(where, sizeof where, "%.*s", (int)name.size, name.text);
-        const struct option *option = find_environment_option(name);
-        if (!option) {
+        struct meaning meaning = meaning_of_variable(name);
+        if (!meaning.option) {
             snprintf(problem, problem_size, "%s: no such setting; --help lists them", where);
             return false;
         }
-        if (!store_or_complain(config, option, where, value.text, problem, problem_size))
+        if (!store_or_complain(config, meaning, where, value.text, problem, problem_size))
             return false;
     }
     return true;
@@ -114,11 +140,20 @@ static bool read_flag(struct config *config, int argc, char *const argv[], int *
     char where[OPTION_NAME_SIZE_MAX];
 
     snprintf(where, sizeof where, "%.*s", (int)flag.size, flag.text);
-    const struct option *option = str_starts_with(flag, STR("--"))
-                                      ? find_option((struct str){flag.text + 2, flag.size - 2})
-                                      : NULL;
-    if (!option) {
+    struct meaning meaning = str_starts_with(flag, STR("--"))
+                                 ? meaning_of((struct str){flag.text + 2, flag.size - 2})
+                                 : (struct meaning){NULL, false};
+    if (!meaning.option) {
         snprintf(problem, problem_size, "%s: no such option; --help lists them", where);
+        return false;
+    }
+    if (meaning.option->type == OPTION_SECRET && !meaning.is_file) {
+        char variable[OPTION_NAME_SIZE_MAX];
+        config_environment_name(meaning.option->name, variable, sizeof variable);
+        snprintf(
+            problem, problem_size,
+            "%s: everybody can read a command line; use %s-file PATH, or %s in the environment",
+            where, where, variable);
         return false;
     }
     if (!value && ++*at < argc)
@@ -127,7 +162,7 @@ static bool read_flag(struct config *config, int argc, char *const argv[], int *
         snprintf(problem, problem_size, "%s: needs a value", where);
         return false;
     }
-    return store_or_complain(config, option, where, value, problem, problem_size);
+    return store_or_complain(config, meaning, where, value, problem, problem_size);
 }
 
 static bool read_all(struct config *out, int argc, char *const argv[], char *const environment[],

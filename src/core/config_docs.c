@@ -31,10 +31,13 @@ static void add_option_help(struct buf *out, const struct option *option)
         [OPTION_UINT] = "NUMBER",        [OPTION_TEXT] = "TEXT",
         [OPTION_PATH] = "PATH",          [OPTION_HOSTS] = "NAME,...",
         [OPTION_ORIGINS] = "ORIGIN,...", [OPTION_NETWORKS] = "NETWORK,...",
+        [OPTION_SECRET] = "PATH",
     };
     const char *value = option->type == OPTION_CHOICE ? option->choices : values[option->type];
+    char name[OPTION_NAME_SIZE_MAX];
 
-    buf_add_format(out, "  --%s %s", option->name, value);
+    option_flag_name(option, name);
+    buf_add_format(out, "  --%s %s", name, value);
     const char *unit = unit_text(option->unit);
     if (option->def[0])
         buf_add_format(out, "  (%s%s%s", option->def, unit[0] ? " " : "", unit);
@@ -76,10 +79,12 @@ static void add_markdown_group(struct buf *out, const struct option_group *group
     for (size_t i = 0; i < group->count; i++) {
         const struct option *option = &group->options[i];
         const char *unit = unit_text(option->unit), *quote = option->def[0] ? "`" : "";
-        char name[OPTION_NAME_SIZE_MAX], wanted[OPTION_VALUES_SIZE_MAX];
-        option_environment_name(option, name);
+        char flag[OPTION_NAME_SIZE_MAX], name[OPTION_NAME_SIZE_MAX];
+        char wanted[OPTION_VALUES_SIZE_MAX];
+        option_flag_name(option, flag);
+        config_environment_name(flag, name, sizeof name);
         option_describe_values(option, wanted);
-        buf_add_format(out, "| `--%s` | `%s` | %s%s%s%s%s | %s | %s |", option->name, name, quote,
+        buf_add_format(out, "| `--%s` | `%s` | %s%s%s%s%s | %s | %s |", flag, name, quote,
                        option->def[0] ? option->def : "none", quote, unit[0] ? " " : "", unit,
                        wanted, option->help);
         if (limits)

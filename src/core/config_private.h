@@ -12,6 +12,9 @@ enum option_type {
     OPTION_HOSTS,  /* lists, with commas between their items; an empty text is an empty list */
     OPTION_ORIGINS,
     OPTION_NETWORKS,
+    /* A struct secret_source. --NAME-file and ALOHA_NAME_FILE give a path, ALOHA_NAME the secret itself;
+     * --NAME is refused. */
+    OPTION_SECRET,
 };
 
 struct option {
@@ -38,8 +41,8 @@ extern const size_t config_group_count;
 
 enum { OPTION_NAME_SIZE_MAX = 64, OPTION_VALUES_SIZE_MAX = 96 };
 
-/* "room-peers-max" as "ALOHA_ROOM_PEERS_MAX". */
-void option_environment_name(const struct option *option, char out[OPTION_NAME_SIZE_MAX]);
+/* What stands behind "--": the name; of a secret, that of its file. */
+void option_flag_name(const struct option *option, char out[OPTION_NAME_SIZE_MAX]);
 
 /* What a value of this option looks like, for complaints and for the documentation. */
 void option_describe_values(const struct option *option, char out[OPTION_VALUES_SIZE_MAX]);

@@ -8,6 +8,7 @@
 #define FIELD(member) offsetof(struct config, member)
 #define NUMBER(name, field, def, min, max, help) {name, OPTION_UINT, FIELD(field), def, min, max, UNIT_NONE, NULL, help, NULL}
 #define TEXT(name, type, field, def, help)       {name, type, FIELD(field), def, 0, 0, UNIT_NONE, NULL, help, NULL}
+#define SECRET(name, field, help)                {name, OPTION_SECRET, FIELD(field), "", 0, 0, UNIT_NONE, NULL, help, NULL}
 #define CHOICE(name, field, def, choices, help)  {name, OPTION_CHOICE, FIELD(field), def, 0, 0, UNIT_NONE, choices, help, NULL}
 
 static const struct option serving[] = {
@@ -48,7 +49,7 @@ static const struct option state[] = {
     TEXT("state-dir", OPTION_PATH, state_dir, "",
         "Directory for what outlives a restart: the key of the resume tokens. By default $STATE_DIRECTORY, else "
         "$XDG_STATE_HOME/aloha, else ~/.local/state/aloha."),
-    TEXT("secret-file", OPTION_PATH, secret_file, "",
+    SECRET("secret", secret,
         "File with the key of the resume tokens, at least 32 bytes, readable by its owner only; instead of the one in "
         "the state directory, for servers that share it."),
 };
@@ -70,11 +71,17 @@ const struct option_group config_groups[] = {
 const size_t config_group_count = ARRAY_SIZE(config_groups);
 /* clang-format on */
 
-void option_environment_name(const struct option *option, char out[OPTION_NAME_SIZE_MAX])
+void option_flag_name(const struct option *option, char out[OPTION_NAME_SIZE_MAX])
 {
-    size_t size = (size_t)snprintf(out, OPTION_NAME_SIZE_MAX, "ALOHA_%s", option->name);
-    for (size_t i = 6; i < size; i++)
-        out[i] = (char)(out[i] == '-' ? '_' : out[i] - 'a' + 'A');
+    snprintf(out, OPTION_NAME_SIZE_MAX, "%s%s", option->name,
+             option->type == OPTION_SECRET ? "-file" : "");
+}
+
+void config_environment_name(const char *name, char *out, size_t out_size)
+{
+    snprintf(out, out_size, "ALOHA_%s", name);
+    for (char *at = out + 6; *at; at++)
+        *at = (char)(*at == '-' ? '_' : *at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
 }
 
 /* "error|warning|info" as "error, warning or info". */
@@ -96,6 +103,7 @@ void option_describe_values(const struct option *option, char out[OPTION_VALUES_
     static const char *const words[] = {
         [OPTION_TEXT] = "a text",
         [OPTION_PATH] = "a path",
+        [OPTION_SECRET] = "a path",
         [OPTION_HOSTS] = "names like call.example.org,[::1]:3000",
         [OPTION_ORIGINS] = "origins like https://call.example.org,http://[::1]:3000",
         [OPTION_NETWORKS] = "networks like 127.0.0.1,10.0.0.0/8,2001:db8::/32",

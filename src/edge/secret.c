@@ -13,7 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE_MAX = 4096, SECRET_SIZE_MAX = 4096, HEX_SIZE = 2 * TOKEN_KEY_SIZE };
+enum { PATH_SIZE_MAX = 4096, HEX_SIZE = 2 * TOKEN_KEY_SIZE };
+_Static_assert((int)TOKEN_KEY_SIZE == (int)SECRET_DIGEST_SIZE, "a digest is a key");
+
+/* Who but the owner may read a file. */
+enum reach { OWNER_ONLY, GROUP_IF_ROOTS };
 
 /* What is said of a file that cannot be used. */
 struct complaint {
@@ -44,41 +48,123 @@ static ssize_t read_whole(int fd, char *out, size_t capacity)
     }
 }
 
-/* Any text will do for a key, for its digest has the right size. The line feed that editors and shells
- * put behind it does not count. */
-static bool digest(struct token_key *out, const char *text, size_t size)
+/* Takes text for the secret. The line feed that editors and shells put behind it does not count. */
+static bool take(struct secret *out, size_t size, const char *from, struct complaint complaint)
 {
-    while (size && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+    while (size && (out->text[size - 1] == '\n' || out->text[size - 1] == '\r'))
         size--;
-    return size >= SECRET_SIZE_MIN &&
-           EVP_Digest(text, size, out->bytes, NULL, EVP_sha256(), NULL) == 1;
+    out->size = size;
+    if (size >= SECRET_SIZE_MIN)
+        return true;
+    secret_forget(out);
+    return fail(complaint, from, "holds less than 32 bytes");
 }
 
-static bool read_secret(struct token_key *out, int fd, const char *path, struct complaint complaint)
+static bool is_safe(const struct stat *info, enum reach reach, const char *path,
+                    struct complaint complaint)
 {
-    char text[SECRET_SIZE_MAX];
+    mode_t open_to = S_IRWXG | S_IRWXO;
+
+    if (!S_ISREG(info->st_mode))
+        return fail(complaint, path, "is not a file");
+    if (info->st_uid != 0 && info->st_uid != geteuid())
+        return fail(complaint, path, "belongs to another user; chown it");
+    if (reach == GROUP_IF_ROOTS && info->st_uid == 0)
+        open_to &= ~(mode_t)S_IRGRP;
+    if (info->st_mode & open_to)
+        return fail(complaint, path, "can be read by others; chmod 600 it");
+    return true;
+}
+
+static bool read_file(struct secret *out, int fd, const char *path, enum reach reach,
+                      struct complaint complaint)
+{
     struct stat info;
 
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-        return fail(complaint, path, "is not a file");
-    if (info.st_mode & (S_IRWXG | S_IRWXO))
-        return fail(complaint, path, "can be read by others; chmod 600 it");
-    ssize_t size = read_whole(fd, text, sizeof text);
+    if (fstat(fd, &info) != 0)
+        return fail(complaint, path, strerror(errno));
+    if (!is_safe(&info, reach, path, complaint))
+        return false;
+    ssize_t size = read_whole(fd, out->text, sizeof out->text);
     if (size < 0)
         return fail(complaint, path, strerror(errno));
-    bool long_enough = digest(out, text, (size_t)size);
-    OPENSSL_cleanse(text, sizeof text);
-    return long_enough || fail(complaint, path, "holds less than 32 bytes");
+    if (size == sizeof out->text) {
+        secret_forget(out);
+        return fail(complaint, path, "is too long for a secret");
+    }
+    return take(out, (size_t)size, path, complaint);
 }
 
-static bool load(struct token_key *out, const char *path, struct complaint complaint)
+static bool load_file(struct secret *out, const char *path, enum reach reach,
+                      struct complaint complaint)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fail(complaint, path, strerror(errno));
-    bool done = read_secret(out, fd, path, complaint);
+    bool done = read_file(out, fd, path, reach, complaint);
     close(fd);
     return done;
+}
+
+static bool load_value(struct secret *out, const struct secret_source *source,
+                       struct complaint complaint)
+{
+    char name[64];
+    size_t size = strlen(source->value);
+
+    config_environment_name(source->name, name, sizeof name);
+    if (size >= sizeof out->text)
+        return fail(complaint, name, "is too long for a secret");
+    memcpy(out->text, source->value, size);
+    return take(out, size, name, complaint);
+}
+
+/* The path of the credential of that name (systemd.exec(5), "Credentials"); false when there is none. */
+static bool find_credential(char out[PATH_SIZE_MAX], const char *name)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+    if (!dir || dir[0] != '/')
+        return false;
+    int size = snprintf(out, PATH_SIZE_MAX, "%s/%s", dir, name);
+    return size > 0 && size < PATH_SIZE_MAX && (access(out, F_OK) == 0 || errno != ENOENT);
+}
+
+enum secret_verdict secret_read(struct secret *out, const struct secret_source *source,
+                                char *problem, size_t problem_size)
+{
+    char path[PATH_SIZE_MAX];
+    struct complaint complaint = {problem, problem_size};
+    bool done;
+
+    if (source->value)
+        done = load_value(out, source, complaint);
+    else if (source->file[0])
+        done = load_file(out, source->file, OWNER_ONLY, complaint);
+    else if (find_credential(path, source->name))
+        done = load_file(out, path, GROUP_IF_ROOTS, complaint);
+    else
+        return SECRET_NOT_GIVEN;
+    return done ? SECRET_FOUND : SECRET_UNUSABLE;
+}
+
+bool secret_digest(const struct secret *secret, uint8_t out[SECRET_DIGEST_SIZE])
+{
+    return EVP_Digest(secret->text, secret->size, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+void secret_forget(struct secret *secret)
+{
+    OPENSSL_cleanse(secret, sizeof *secret);
+}
+
+/* ---- the key of the resume tokens ---- */
+
+static bool make_key(struct token_key *out, struct secret *secret, struct complaint complaint)
+{
+    bool done = secret_digest(secret, out->bytes);
+    secret_forget(secret);
+    return done || fail(complaint, "secret", "no memory");
 }
 
 /* Makes each directory of the path that is not there; false with errno. */
@@ -149,7 +235,8 @@ static bool load_from(struct token_key *out, const char *dir, struct complaint c
         return fail(complaint, dir, "is too long a name");
     if (access(path, F_OK) != 0 && !make(path))
         return fail(complaint, path, strerror(errno));
-    return load(out, path, complaint);
+    struct secret secret;
+    return load_file(&secret, path, OWNER_ONLY, complaint) && make_key(out, &secret, complaint);
 }
 
 /* Where the state belongs (systemd.exec(5), XDG Base Directory Specification 0.8). */
@@ -176,14 +263,16 @@ static bool has_key(const char *dir)
     return size > 0 && size < PATH_SIZE_MAX && access(path, F_OK) == 0;
 }
 
-bool secret_load(struct token_key *out, const char *secret_file, const char *state_dir,
+bool secret_load(struct token_key *out, const struct secret_source *source, const char *state_dir,
                  char *problem, size_t problem_size)
 {
     char dir[PATH_SIZE_MAX];
+    struct secret secret;
     struct complaint complaint = {problem, problem_size};
 
-    if (secret_file[0])
-        return load(out, secret_file, complaint);
+    enum secret_verdict verdict = secret_read(&secret, source, problem, problem_size);
+    if (verdict != SECRET_NOT_GIVEN)
+        return verdict == SECRET_FOUND && make_key(out, &secret, complaint);
     if (state_dir[0])
         return load_from(out, state_dir, complaint);
     fail(complaint, "state", "no home directory");

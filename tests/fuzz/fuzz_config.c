@@ -72,7 +72,9 @@ static void check_config(const struct config *config)
     uint64_t message = limits->message_size_max;
 
     CHECK(is_within(config->port, 0, 65535) && is_within(config->ops_port, 0, 65535));
-    CHECK(config->bind && config->assets && config->state_dir && config->secret_file);
+    CHECK(config->bind && config->assets && config->state_dir && config->secret.file);
+    CHECK(strcmp(config->secret.name, "secret") == 0);
+    CHECK(!config->secret.value || !config->secret.file[0]);
     CHECK(config->log_level <= LOG_LEVEL_DEBUG && config->allow_no_origin <= 1);
     CHECK(config->hosts.count <= HOSTS_MAX && config->origins.count <= HOSTS_MAX);
     for (size_t i = 0; i < config->hosts.count; i++)
@@ -114,11 +116,16 @@ static bool is_same_networks(const struct ip_networks *a, const struct ip_networ
     return true;
 }
 
+static bool is_same_secret(const struct secret_source *a, const struct secret_source *b)
+{
+    return strcmp(a->file, b->file) == 0 && !a->value == !b->value;
+}
+
 static bool is_same(const struct config *a, const struct config *b)
 {
     return a->port == b->port && a->ops_port == b->ops_port && strcmp(a->bind, b->bind) == 0 &&
            strcmp(a->assets, b->assets) == 0 && strcmp(a->state_dir, b->state_dir) == 0 &&
-           strcmp(a->secret_file, b->secret_file) == 0 && a->log_level == b->log_level &&
+           is_same_secret(&a->secret, &b->secret) && a->log_level == b->log_level &&
            a->allow_no_origin == b->allow_no_origin && a->show_help == b->show_help &&
            a->show_version == b->show_version && is_same_list(&a->hosts, &b->hosts) &&
            is_same_list(&a->origins, &b->origins) &&

@@ -54,7 +54,7 @@ function freshStateDir() {
  * and not among its arguments, so that an argument of a test has the last word.
  */
 export function cleanEnvironment(extra = {}) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ALOHA_') && name !== 'STATE_DIRECTORY'));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ALOHA_') && !['STATE_DIRECTORY', 'CREDENTIALS_DIRECTORY'].includes(name)));
   return {
     ...env,
     ALOHA_DRAIN_GRACE: '0', // an end is quick

@@ -154,14 +154,36 @@ TEST(a_burst_is_set_by_itself)
     EXPECT_UINT(120, config.limits.connections.per_minute);
 }
 
-TEST(where_the_key_lies_is_a_text)
+TEST(a_secret_is_a_file_or_stands_in_the_environment)
 {
     EXPECT(read_flags(NULL, NULL));
     EXPECT_STR("", str_of(config.state_dir));
-    EXPECT_STR("", str_of(config.secret_file));
+    EXPECT_STR("secret", str_of(config.secret.name));
+    EXPECT_NULL(config.secret.value);
+    EXPECT_STR("", str_of(config.secret.file));
     EXPECT(read_words("--state-dir=/a b", NULL, NULL, NULL, "ALOHA_SECRET_FILE=c=d", NULL));
     EXPECT_STR("/a b", str_of(config.state_dir));
-    EXPECT_STR("c=d", str_of(config.secret_file));
+    EXPECT_STR("c=d", str_of(config.secret.file));
+    EXPECT_NULL(config.secret.value);
+    EXPECT(read_environment("ALOHA_SECRET=e"));
+    EXPECT_STR("e", str_of(config.secret.value));
+    EXPECT_STR("", str_of(config.secret.file));
+    EXPECT(read_words("--secret-file", "/f", NULL, NULL, "ALOHA_SECRET=e", NULL));
+    EXPECT_NULL(config.secret.value); /* the flag beats it */
+    EXPECT_STR("/f", str_of(config.secret.file));
+}
+
+/* Every user of the machine reads command lines, and shells keep them. */
+TEST(a_secret_on_the_command_line_is_refused_and_not_repeated)
+{
+    static const char line[] =
+        "--secret: everybody can read a command line; use --secret-file PATH, "
+        "or ALOHA_SECRET in the environment";
+
+    EXPECT(!read_flags("--secret", "hush"));
+    EXPECT_STR(line, str_of(problem));
+    EXPECT(!read_flags("--secret=hush", NULL));
+    EXPECT_STR(line, str_of(problem));
 }
 
 TEST(zero_switches_a_rate_off)

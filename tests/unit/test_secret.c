@@ -27,6 +27,7 @@ static void arrive(void)
         abort();
     unsetenv("STATE_DIRECTORY");
     unsetenv("XDG_STATE_HOME");
+    unsetenv("CREDENTIALS_DIRECTORY");
     setenv("HOME", place, 1);
 }
 
@@ -55,7 +56,8 @@ static unsigned mode_of(const char *path)
 
 static bool load(struct token_key *out, const char *file, const char *dir)
 {
-    return secret_load(out, file, dir, problem, sizeof problem);
+    struct secret_source source = {.name = "secret", .file = file};
+    return secret_load(out, &source, dir, problem, sizeof problem);
 }
 
 static bool are_equal(const struct token_key *a, const struct token_key *b)
@@ -270,6 +272,134 @@ TEST(a_long_path_is_cut_in_the_complaint)
     path[sizeof path - 1] = '\0';
     EXPECT(!load(&key, path, ""));
     EXPECT(strlen(problem) < 260);
+    depart();
+}
+
+TEST(a_file_that_is_too_long_for_a_secret_is_refused_and_not_cut)
+{
+    struct token_key key;
+    char text[5000];
+
+    arrive();
+    memset(text, 'z', sizeof text);
+    text[SECRET_SIZE_MAX - 1] = '\0';
+    put_file(in_place("just"), text, 0600);
+    EXPECT_THAT(load(&key, in_place("just"), ""), "%s", problem);
+    text[SECRET_SIZE_MAX - 1] = 'z';
+    text[SECRET_SIZE_MAX] = '\0';
+    put_file(in_place("long"), text, 0600);
+    EXPECT(!load(&key, in_place("long"), ""));
+    EXPECT_STR(fmt("%s: is too long for a secret", in_place("long")), str_of(problem));
+    depart();
+}
+
+TEST(a_file_of_another_user_is_refused)
+{
+    struct token_key key;
+
+    if (geteuid() != 0)
+        return; /* only root can make one */
+    arrive();
+    put_file(in_place("secret"), long_enough, 0600);
+    EXPECT(chown(in_place("secret"), 12345, 0) == 0);
+    EXPECT(!load(&key, in_place("secret"), ""));
+    EXPECT_STR(fmt("%s: belongs to another user; chown it", in_place("secret")), str_of(problem));
+    EXPECT(!load(&key, "", place));
+    EXPECT(chown(in_place("secret"), 0, 12345) == 0);
+    EXPECT(load(&key, "", place));
+    depart();
+}
+
+/* ---- other places ---- */
+
+/* Reads the secret "pass" with that value and file. */
+static enum secret_verdict read_pass(struct secret *out, const char *value, const char *file)
+{
+    struct secret_source source = {.name = "pass-word", .value = value, .file = file};
+
+    strcpy(problem, "(none)");
+    return secret_read(out, &source, problem, sizeof problem);
+}
+
+TEST(the_environment_goes_before_the_file_and_the_file_before_the_credential)
+{
+    static struct secret got;
+    const char *in_file = "file56789abcdef0123456789abcdefgh", *in_credential = fmt("%s!", in_file);
+    const char *in_environment = fmt("%s?", in_file);
+
+    arrive();
+    EXPECT_UINT(SECRET_NOT_GIVEN, read_pass(&got, NULL, ""));
+    setenv("CREDENTIALS_DIRECTORY", place, 1);
+    EXPECT_UINT(SECRET_NOT_GIVEN, read_pass(&got, NULL, ""));
+    put_file(in_place("pass-word"), fmt("%s\n", in_credential), 0400);
+    EXPECT_UINT(SECRET_FOUND, read_pass(&got, NULL, ""));
+    EXPECT_STR(in_credential, ((struct str){got.text, got.size}));
+    put_file(in_place("file"), fmt("%s\n", in_file), 0600);
+    EXPECT_UINT(SECRET_FOUND, read_pass(&got, NULL, in_place("file")));
+    EXPECT_STR(in_file, ((struct str){got.text, got.size}));
+    EXPECT_UINT(SECRET_FOUND, read_pass(&got, in_environment, in_place("file")));
+    EXPECT_STR(in_environment, ((struct str){got.text, got.size}));
+    setenv("CREDENTIALS_DIRECTORY", "relative", 1);
+    EXPECT_UINT(SECRET_NOT_GIVEN, read_pass(&got, NULL, ""));
+    depart();
+}
+
+TEST(a_place_that_was_named_and_cannot_be_used_is_not_passed_over)
+{
+    static struct secret got;
+    static char endless[SECRET_SIZE_MAX + 1];
+
+    arrive();
+    setenv("CREDENTIALS_DIRECTORY", place, 1);
+    put_file(in_place("pass-word"), long_enough, 0400);
+    EXPECT_UINT(SECRET_UNUSABLE, read_pass(&got, "short", ""));
+    EXPECT_STR("ALOHA_PASS_WORD: holds less than 32 bytes", str_of(problem));
+    EXPECT_UINT(0, got.size);
+    memset(endless, 'x', sizeof endless - 1);
+    EXPECT_UINT(SECRET_UNUSABLE, read_pass(&got, endless, ""));
+    EXPECT_STR("ALOHA_PASS_WORD: is too long for a secret", str_of(problem));
+    EXPECT_UINT(SECRET_UNUSABLE, read_pass(&got, NULL, in_place("nothing")));
+    EXPECT_STR(fmt("%s: No such file or directory", in_place("nothing")), str_of(problem));
+    put_file(in_place("pass-word"), "short", 0400);
+    EXPECT_UINT(SECRET_UNUSABLE, read_pass(&got, NULL, ""));
+    EXPECT_STR(fmt("%s: holds less than 32 bytes", in_place("pass-word")), str_of(problem));
+    depart();
+}
+
+/* systemd.exec(5): root's, with 0440, where the owner cannot be changed. */
+TEST(a_credential_may_be_open_to_its_group_if_it_is_roots)
+{
+    static const mode_t refused[] = {0444, 0460, 0450, 0404};
+    static struct secret got;
+
+    arrive();
+    setenv("CREDENTIALS_DIRECTORY", place, 1);
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        put_file(in_place("pass-word"), long_enough, refused[i]);
+        EXPECT_UINT(SECRET_UNUSABLE, read_pass(&got, NULL, ""));
+        EXPECT(unlink(in_place("pass-word")) == 0);
+    }
+    put_file(in_place("pass-word"), long_enough, 0440);
+    EXPECT_UINT(geteuid() == 0 ? SECRET_FOUND : SECRET_UNUSABLE, read_pass(&got, NULL, ""));
+    EXPECT_UINT(SECRET_UNUSABLE, read_pass(&got, NULL, in_place("pass-word")));
+    depart();
+}
+
+TEST(a_secret_read_again_is_the_file_as_it_is_now)
+{
+    static struct secret got;
+    uint8_t first[SECRET_DIGEST_SIZE], second[SECRET_DIGEST_SIZE];
+
+    arrive();
+    put_file(in_place("file"), long_enough, 0600);
+    EXPECT_UINT(SECRET_FOUND, read_pass(&got, NULL, in_place("file")));
+    EXPECT(secret_digest(&got, first));
+    put_file(in_place("file"), fmt("%s and more", long_enough), 0600);
+    EXPECT_UINT(SECRET_FOUND, read_pass(&got, NULL, in_place("file")));
+    EXPECT(secret_digest(&got, second));
+    EXPECT(memcmp(first, second, sizeof first) != 0);
+    secret_forget(&got);
+    EXPECT(got.size == 0 && got.text[0] == '\0');
     depart();
 }
 
