@@ -80,4 +80,62 @@ void hub_drain(struct hub *hub, uint64_t now_ms);
 /* Looks after deadlines. Called once a second, or more often. */
 void hub_tick(struct hub *hub, uint64_t now_ms);
 
+/* ---- for the operator: src/core/hub_admin.c ----
+ * These are events like all others: not to be called by an effect or by what lists rooms or peers. What they
+ * say they do also without memory. */
+
+/* A room as hub_list_rooms() shows it. */
+struct hub_room {
+    uint64_t number; /* rooms are counted as they are made, from 1 on; no number comes twice */
+    struct str id;   /* lent until the call returns; a secret of those who are in there */
+    size_t peers;    /* members, connected or not */
+    size_t held;     /* ... of whom so many are away, with their seats held */
+    size_t knocks;   /* who wait at its door */
+    bool locked;
+    uint64_t age_ms; /* in this process */
+};
+
+/* Somebody in a room, or at its door. */
+struct hub_peer {
+    const char *id;       /* lent until the call returns, as name_json */
+    struct str name_json; /* a JSON string with its quotes; empty when none was given */
+    enum hub_peer_state { HUB_PEER_HERE, HUB_PEER_AWAY, HUB_PEER_KNOCKING } state;
+    uint64_t age_ms; /* since it came in, or knocked; in this process */
+};
+
+/* Gets one after the other, and returns false when that was enough. */
+typedef bool hub_show_room(void *ctx, const struct hub_room *room);
+typedef bool hub_show_peer(void *ctx, const struct hub_peer *peer);
+
+/* Shows the rooms in the order in which they were made.
+ *   after   begins with the first room whose number is greater: 0, or the last one seen. So a long list can
+ *           be had in parts, while rooms come and go. */
+void hub_list_rooms(const struct hub *hub, uint64_t after, hub_show_room *show, void *ctx,
+                    uint64_t now_ms);
+
+/* Shows a room's members in the order of their coming, and then who knocks. May be called by what
+ * hub_list_rooms() calls.
+ *   room_id   any bytes.
+ *   returns   false when there is no such room. */
+bool hub_list_peers(const struct hub *hub, struct str room_id, hub_show_peer *show, void *ctx,
+                    uint64_t now_ms);
+
+/* Ends a room: closes everyone in it and at its door with 4004, keeps no seat, and tells nobody that anybody
+ * left, for all are gone. In this process no token opens a seat there any more that was given out before;
+ * whoever joins afresh finds, or makes, an empty room.
+ *   room_id   any bytes, of the caller's own.
+ *   returns   false when there is no such room. */
+bool hub_close_room(struct hub *hub, struct str room_id, uint64_t now_ms);
+
+/* Takes somebody out of a room, or from its door: closes the connection with 4004, keeps no seat, tells the
+ * others (UserLeft `removed`, or KnockEnded). In this process his token is worth nothing any more; he may join
+ * afresh, as a new peer, if the room is not locked. Somebody who is away can be removed as well.
+ *   peer_id   any bytes, of the caller's own.
+ *   returns   false when there is no such peer. Looks through all rooms for him. */
+bool hub_remove_peer(struct hub *hub, struct str peer_id, uint64_t now_ms);
+
+/* While on, no new rooms are made: `hub-full`. In those that there are all goes on, and more peers may come. */
+void hub_set_cordon(struct hub *hub, bool on);
+bool hub_is_cordoned(const struct hub *hub);
+
 #endif

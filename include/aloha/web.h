@@ -46,6 +46,10 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from);
 
 size_t web_connection_count(const struct web *web);
 
+/* The hub, for the operator's plane. Whatever it is asked from a callback of the loop goes out before the loop
+ * sleeps again. Valid as long as the web. */
+struct hub *web_hub(const struct web *web);
+
 /* Takes no more connections, closes those that wait for a request and sends the WebSockets away, one after
  * another (hub_drain). on_empty is called when the last one is gone; those that linger WEB_GOODBYE_MS after
  * the last one's time are cut off. */

@@ -33,7 +33,7 @@ struct conn *hub_find_conn(struct hub *hub, conn_id id)
 /* The hub's clock goes with the outer one but does not jump. When this process was stopped for a
  * while (SIGSTOP, a sleeping laptop), what the clients sent meanwhile is still unread: that time
  * does not count, for nobody may be timed out for our own silence. */
-static void advance_clock(struct hub *hub, uint64_t outer_ms)
+void hub_advance_clock(struct hub *hub, uint64_t outer_ms)
 {
     if (outer_ms <= hub->outer_ms)
         return;
@@ -214,7 +214,7 @@ conn_id hub_open(struct hub *hub, address_key from, uint64_t now_ms)
 {
     struct conn *conn;
 
-    advance_clock(hub, now_ms);
+    hub_advance_clock(hub, now_ms);
     if (hub->first_free) {
         conn = &hub->conns[hub->first_free - 1];
         hub->first_free = conn->next_free;
@@ -259,7 +259,7 @@ void hub_heard(struct hub *hub, conn_id from, uint64_t now_ms)
 {
     struct conn *conn = hub_find_conn(hub, from);
 
-    advance_clock(hub, now_ms);
+    hub_advance_clock(hub, now_ms);
     if (!conn)
         return;
     conn->heard_ms = hub->now_ms;
@@ -270,7 +270,7 @@ void hub_closed(struct hub *hub, conn_id id, enum hub_end end, uint64_t now_ms)
 {
     struct conn *conn = hub_find_conn(hub, id);
 
-    advance_clock(hub, now_ms);
+    hub_advance_clock(hub, now_ms);
     if (!conn)
         return;
     if (end == HUB_END_LOST)
@@ -297,7 +297,7 @@ void hub_drain(struct hub *hub, uint64_t now_ms)
 {
     uint64_t count = 0, nth = 0;
 
-    advance_clock(hub, now_ms);
+    hub_advance_clock(hub, now_ms);
     hub->draining = true;
     for (uint32_t slot = 0; slot < hub->conns_used; slot++)
         count += is_live(&hub->conns[slot]);
@@ -337,7 +337,7 @@ static void look_after(struct hub *hub, struct conn *conn)
 
 void hub_tick(struct hub *hub, uint64_t now_ms)
 {
-    advance_clock(hub, now_ms);
+    hub_advance_clock(hub, now_ms);
     for (uint32_t slot = 0; slot < hub->conns_used; slot++)
         if (is_live(&hub->conns[slot]))
             look_after(hub, &hub->conns[slot]);

@@ -11,28 +11,28 @@
 /* ---- peers from another process ----
  * A token that another process gave out makes a seat anew, and those who come from there too are not
  * told: they know each other. So that nobody comes back unseen after he has left, the last ones to
- * leave are remembered. */
+ * leave are remembered; so are those whom the operator has removed, and the rooms that he has closed. */
 
-static uint64_t hash_peer(const struct hub *hub, const char *peer_id)
+void hub_remember(struct hub *hub, struct memory *memory, struct str id)
 {
-    return siphash(hub->options.key, peer_id, PEER_ID_SIZE);
+    memory->hashes[memory->next] = siphash(hub->options.key, id.text, id.size);
+    memory->next = (memory->next + 1) % MEMORY_MAX;
 }
 
-void hub_remember_gone(struct hub *hub, const struct seat *seat)
+static bool remembers(const struct hub *hub, const struct memory *memory, struct str id)
 {
-    if (!seat->process)
-        return;
-    hub->gone[hub->gone_next] = hash_peer(hub, seat->peer_id);
-    hub->gone_next = (hub->gone_next + 1) % GONE_MAX;
-}
-
-static bool is_gone(const struct hub *hub, const char *peer_id)
-{
-    uint64_t hash = hash_peer(hub, peer_id);
-    for (size_t i = 0; i < GONE_MAX; i++)
-        if (hub->gone[i] == hash)
+    uint64_t hash = siphash(hub->options.key, id.text, id.size);
+    for (size_t i = 0; i < MEMORY_MAX; i++)
+        if (memory->hashes[i] == hash)
             return true;
     return false;
+}
+
+/* Whether who was away may still take a seat anew with the token of another process. */
+static bool may_return(const struct hub *hub, struct str room, struct str peer)
+{
+    return !remembers(hub, &hub->gone, peer) && !remembers(hub, &hub->removed, peer) &&
+           !remembers(hub, &hub->closed, room);
 }
 
 /* ---- coming in ---- */
@@ -141,7 +141,7 @@ static enum err knock(struct hub *hub, struct conn *conn, const struct request *
         return ERR_HUB_FULL;
     hub->effects.make_peer_id(hub->effects.ctx, peer_id);
     enum err err = rooms_knock(hub->rooms, request->room_id, peer_id, request->name_json,
-                               hub_id_of(hub, conn), &seat);
+                               hub_id_of(hub, conn), &seat, hub->outer_ms);
     if (err)
         return err;
     if (request->hello.size && !buf_add(&seat->kept, request->hello)) {
@@ -160,12 +160,18 @@ static enum err knock(struct hub *hub, struct conn *conn, const struct request *
     return OK;
 }
 
+/* True for a room that would have to be made while none is. */
+static bool is_shut_out(const struct hub *hub, struct str room)
+{
+    return (hub->draining || hub->cordoned) && !rooms_exists(hub->rooms, room);
+}
+
 static enum err join(struct hub *hub, struct conn *conn, const struct request *request)
 {
     char peer_id[PEER_ID_SIZE + 1], token[TOKEN_SIZE + 1];
     struct seat *seat;
 
-    if (hub->refuses_joins || (hub->draining && !rooms_exists(hub->rooms, request->room_id)))
+    if (hub->refuses_joins || is_shut_out(hub, request->room_id))
         return ERR_HUB_FULL;
     if (rooms_is_locked(hub->rooms, request->room_id))
         return knock(hub, conn, request);
@@ -173,7 +179,7 @@ static enum err join(struct hub *hub, struct conn *conn, const struct request *r
     if (!hub_make_token(hub, request->room_id, peer_id, token))
         return ERR_NO_MEMORY;
     enum err err = rooms_join(hub->rooms, request->room_id, peer_id, request->name_json,
-                              hub_id_of(hub, conn), &seat);
+                              hub_id_of(hub, conn), &seat, hub->outer_ms);
     if (err)
         return err;
     hub_sit_down(hub, conn, seat);
@@ -215,7 +221,7 @@ static enum err restore_seat(struct hub *hub, struct conn *conn, const struct re
     if (!hub_make_token(hub, request->room_id, old->peer_id, token))
         return ERR_NO_MEMORY;
     enum err err = rooms_join(hub->rooms, request->room_id, old->peer_id, request->name_json,
-                              hub_id_of(hub, conn), &seat);
+                              hub_id_of(hub, conn), &seat, hub->outer_ms);
     if (err)
         return err;
     seat->process = old->process;
@@ -235,25 +241,29 @@ static enum err restore_seat(struct hub *hub, struct conn *conn, const struct re
 }
 
 /* Whether it is another process's token that still counts: the clocks of two machines may differ. */
-static bool is_restorable(const struct hub *hub, const struct token *token)
+static bool is_restorable(const struct hub *hub, struct str room, const struct token *token)
 {
     uint64_t now_s = hub->effects.wall_s(hub->effects.ctx);
     uint64_t age_s = now_s > token->issued_s ? now_s - token->issued_s : token->issued_s - now_s;
 
     return hub->limits->resume_ms && token->process != hub->options.process &&
-           age_s <= LIMIT_TOKEN_AGE_MAX_S && !is_gone(hub, token->peer_id);
+           age_s <= LIMIT_TOKEN_AGE_MAX_S && may_return(hub, room, str_of(token->peer_id));
 }
 
 static enum err resume(struct hub *hub, struct conn *conn, const struct request *request,
                        const struct token *token)
 {
     struct seat *seat = rooms_find_seat(hub->rooms, request->room_id, str_of(token->peer_id));
-    enum err err = ERR_BAD_RESUME_TOKEN; /* our own token: that seat was given up */
+    enum err err;
 
     if (seat)
         err = take_seat(hub, conn, seat);
-    else if (is_restorable(hub, token)) /* while draining it stays good, for the next process */
-        err = hub->draining ? ERR_HUB_FULL : restore_seat(hub, conn, request, token);
+    else if (!is_restorable(hub, request->room_id, token))
+        err = ERR_BAD_RESUME_TOKEN;
+    else if (hub->draining || is_shut_out(hub, request->room_id))
+        err = ERR_HUB_FULL; /* it stays good, for the next process or another node */
+    else
+        err = restore_seat(hub, conn, request, token);
     hub->metrics->values[err ? METRIC_RESUMES_REFUSED : METRIC_RESUMES]++;
     if (!err)
         log_debug("peer_resumed", log_text("peer", token->peer_id));

@@ -1,5 +1,6 @@
 /* What the files of the hub share: hub.c has the connections, the limits and the clock, hub_join.c how peers
- * come in and back, hub_room.c what they ask of one another until they leave. */
+ * come in and back, hub_room.c what they ask of one another until they leave, hub_admin.c what the operator
+ * may do. */
 #ifndef ALOHA_HUB_PRIVATE_H
 #define ALOHA_HUB_PRIVATE_H
 
@@ -33,7 +34,13 @@ struct conn {
     uint32_t next_free;     /* while CONN_FREE: slot + 1 of the next free one */
 };
 
-enum { LIMITS_JSON_SIZE_MAX = 2048, GONE_MAX = 1024 };
+enum { LIMITS_JSON_SIZE_MAX = 2048, MEMORY_MAX = 1024 };
+
+/* The last ids that something was noted of, as hashes. */
+struct memory {
+    uint64_t hashes[MEMORY_MAX];
+    size_t next;
+};
 
 struct hub {
     struct hub_options options;
@@ -47,20 +54,23 @@ struct hub {
     struct seat *held;   /* seats without a connection, the one to expire first in front */
     uint64_t kept_size;  /* bytes of all seat->kept */
     struct buf limits_json;
-    struct buf scratch;      /* the message that is being written */
-    uint64_t gone[GONE_MAX]; /* hashes of peers from another process that have left this one */
-    size_t gone_next;
-    uint64_t outer_ms; /* the time the edge last told */
-    uint64_t now_ms;   /* our own clock: see advance_clock() */
+    struct buf scratch;    /* the message that is being written */
+    struct memory gone;    /* peers from another process that have left this one */
+    struct memory removed; /* peers, by the operator */
+    struct memory closed;  /* rooms, likewise */
+    uint64_t outer_ms;     /* the time the edge last told */
+    uint64_t now_ms;       /* our own clock: see hub_advance_clock() */
     uint64_t swept_ms;
     bool refuses_joins;
     bool draining;
+    bool cordoned;
 };
 
 /* ---- hub.c ---- */
 
 extern const struct bucket_rate hub_ice_rate; /* RefreshIceServers of one connection */
 
+void hub_advance_clock(struct hub *hub, uint64_t outer_ms); /* at the beginning of each event */
 conn_id hub_id_of(const struct hub *hub, const struct conn *conn);
 struct conn *hub_find_conn(struct hub *hub, conn_id id); /* NULL for one that is gone */
 void hub_send_scratch(struct hub *hub, conn_id to);      /* nothing when `to` is 0 */
@@ -84,6 +94,9 @@ void hub_leave(struct hub *hub, struct conn *conn, const char *reason);
  * a server that keeps no seats: as hub_leave(). */
 void hub_hold(struct hub *hub, struct conn *conn);
 
+/* Frees a member's seat and tells the others. Nobody sits there, or hub_leave() has asked him to rise. */
+void hub_free_seat(struct hub *hub, struct seat *seat, const char *reason);
+
 /* Frees the seats that were held long enough. */
 void hub_expire_held(struct hub *hub);
 
@@ -99,8 +112,8 @@ void hub_sit_down(struct hub *hub, struct conn *conn, struct seat *seat);
 /* Counts a new member, and introduces him and the others to one another. */
 void hub_introduce(struct hub *hub, const struct seat *seat, const char *token, struct str hello);
 
-/* Remembers one who leaves and whose seat came from another process: his old token is worth nothing now. */
-void hub_remember_gone(struct hub *hub, const struct seat *seat);
+/* Notes an id, in the place of the one noted longest ago. */
+void hub_remember(struct hub *hub, struct memory *memory, struct str id);
 
 /* ---- what hub_room.c has for hub_join.c ---- */
 

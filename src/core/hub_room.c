@@ -113,7 +113,7 @@ static enum err admit(struct hub *hub, struct seat *knock)
 
     if (!hub_make_token(hub, room_id(knock), knock->peer_id, token))
         return ERR_HUB_FULL;
-    enum err err = rooms_admit(hub->rooms, knock);
+    enum err err = rooms_admit(hub->rooms, knock, hub->outer_ms);
     if (err)
         return err;
     hub->metrics->values[METRIC_KNOCKS]--;
@@ -243,15 +243,16 @@ void hub_unhold(struct hub *hub, struct seat *seat)
     hub->metrics->values[METRIC_SEATS_HELD]--;
 }
 
-/* Frees a member's seat. The room's last member unlocks it in leaving. */
-static void free_seat(struct hub *hub, struct seat *seat, const char *reason)
+/* The room's last member unlocks it in leaving. */
+void hub_free_seat(struct hub *hub, struct seat *seat, const char *reason)
 {
     const struct seat *knock = room_first_knock(seat);
 
     encode_user_left(&hub->scratch, seat->peer_id, reason);
     hub_tell_others(hub, seat);
     log_debug("peer_left", log_text("peer", seat->peer_id), log_text("reason", reason));
-    hub_remember_gone(hub, seat);
+    if (seat->process) /* his old token is worth nothing now */
+        hub_remember(hub, &hub->gone, str_of(seat->peer_id));
     hub_unhold(hub, seat);
     hub_forget_kept(hub, seat);
     rooms_leave(hub->rooms, seat);
@@ -274,7 +275,7 @@ void hub_leave(struct hub *hub, struct conn *conn, const char *reason)
     if (seat->knocking)
         stand_outside(hub, seat);
     else
-        free_seat(hub, seat, reason);
+        hub_free_seat(hub, seat, reason);
 }
 
 enum err hub_on_leave_room(struct hub *hub, struct conn *conn, const struct message *message)
@@ -305,5 +306,5 @@ void hub_expire_held(struct hub *hub)
     if (hub->draining)
         return; /* they come back to the next process, however long this one takes to end */
     while (hub->held && hub->held->held_until_ms <= hub->now_ms)
-        free_seat(hub, hub->held, "timeout");
+        hub_free_seat(hub, hub->held, "timeout");
 }

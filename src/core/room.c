@@ -10,6 +10,7 @@ struct room {
     struct seat *seats, *knocks; /* owned */
     size_t seat_count, knock_count;
     bool locked;
+    uint64_t number, since_ms;
     size_t id_size;
     char id[ROOM_ID_SIZE_MAX];
     UT_hash_handle hh;
@@ -18,7 +19,8 @@ struct room {
 struct rooms {
     const struct limits *limits; /* borrowed */
     struct siphash_key key;
-    struct room *rooms; /* the table's head; owned */
+    struct room *rooms; /* the table's head; owned. Its list is in the order of their making */
+    uint64_t made;
 };
 
 struct rooms *rooms_new(const struct limits *limits, struct siphash_key key)
@@ -70,11 +72,12 @@ static struct room *find(const struct rooms *rooms, struct str id)
     return room;
 }
 
-static struct room *add(struct rooms *rooms, struct str id)
+static struct room *add(struct rooms *rooms, struct str id, uint64_t now_ms)
 {
     struct room *room = calloc(1, sizeof *room);
     if (!room)
         return NULL;
+    room->since_ms = now_ms;
     memcpy(room->id, id.text, id.size);
     room->id_size = id.size;
 
@@ -85,16 +88,18 @@ static struct room *add(struct rooms *rooms, struct str id)
         free(room);
         return NULL;
     }
+    room->number = ++rooms->made;
     return room;
 }
 
 static struct seat *seat_new(const struct limits *limits, const char *peer_id, struct str name_json,
-                             conn_id conn)
+                             conn_id conn, uint64_t now_ms)
 {
     struct seat *seat = calloc(1, sizeof *seat + name_json.size);
     if (!seat)
         return NULL;
     seat->conn = conn;
+    seat->since_ms = now_ms;
     buf_init(&seat->kept, limits->backlog_size_max);
     memcpy(seat->peer_id, peer_id, PEER_ID_SIZE);
     if (name_json.size)
@@ -112,7 +117,7 @@ static void enter(struct room *room, struct seat *seat)
 }
 
 enum err rooms_join(struct rooms *rooms, struct str id, const char *peer_id, struct str name_json,
-                    conn_id conn, struct seat **out)
+                    conn_id conn, struct seat **out, uint64_t now_ms)
 {
     struct room *room = find(rooms, id);
     if (room && room->seat_count >= rooms->limits->room_peers_max)
@@ -120,11 +125,11 @@ enum err rooms_join(struct rooms *rooms, struct str id, const char *peer_id, str
     if (!room && rooms_count(rooms) >= rooms->limits->rooms_max)
         return ERR_HUB_FULL;
 
-    struct seat *seat = seat_new(rooms->limits, peer_id, name_json, conn);
+    struct seat *seat = seat_new(rooms->limits, peer_id, name_json, conn, now_ms);
     if (!seat)
         return ERR_NO_MEMORY;
     if (!room)
-        room = add(rooms, id);
+        room = add(rooms, id, now_ms);
     if (!room) {
         seat_free(seat);
         return ERR_NO_MEMORY;
@@ -135,14 +140,14 @@ enum err rooms_join(struct rooms *rooms, struct str id, const char *peer_id, str
 }
 
 enum err rooms_knock(struct rooms *rooms, struct str id, const char *peer_id, struct str name_json,
-                     conn_id conn, struct seat **out)
+                     conn_id conn, struct seat **out, uint64_t now_ms)
 {
     struct room *room = find(rooms, id);
     uint32_t most = rooms->limits->room_peers_max;
 
     if (!room || room->seat_count >= most || room->knock_count >= most)
         return ERR_ROOM_FULL;
-    struct seat *seat = seat_new(rooms->limits, peer_id, name_json, conn);
+    struct seat *seat = seat_new(rooms->limits, peer_id, name_json, conn, now_ms);
     if (!seat)
         return ERR_NO_MEMORY;
     seat->room = room;
@@ -166,7 +171,7 @@ static void take_out(struct seat *seat)
     }
 }
 
-enum err rooms_admit(struct rooms *rooms, struct seat *knock)
+enum err rooms_admit(struct rooms *rooms, struct seat *knock, uint64_t now_ms)
 {
     struct room *room = knock->room;
 
@@ -174,6 +179,7 @@ enum err rooms_admit(struct rooms *rooms, struct seat *knock)
         return ERR_ROOM_FULL;
     take_out(knock);
     enter(room, knock);
+    knock->since_ms = now_ms;
     return OK;
 }
 
@@ -216,6 +222,44 @@ struct seat *rooms_find_seat(const struct rooms *rooms, struct str id, struct st
     return room ? find_in(room->seats, peer_id) : NULL;
 }
 
+static struct seat *any_of(const struct room *room)
+{
+    if (!room)
+        return NULL;
+    return room->knocks ? room->knocks : room->seats;
+}
+
+struct seat *rooms_any_seat(const struct rooms *rooms, struct str id)
+{
+    return any_of(find(rooms, id));
+}
+
+struct seat *rooms_find_peer(const struct rooms *rooms, struct str peer_id)
+{
+    for (const struct room *room = rooms->rooms; room; room = room->hh.next) {
+        struct seat *seat = find_in(room->seats, peer_id);
+        if (!seat)
+            seat = find_in(room->knocks, peer_id);
+        if (seat)
+            return seat;
+    }
+    return NULL;
+}
+
+struct seat *rooms_after(const struct rooms *rooms, uint64_t after)
+{
+    const struct room *room = rooms->rooms;
+
+    while (room && room->number <= after)
+        room = room->hh.next;
+    return any_of(room);
+}
+
+struct seat *rooms_next(const struct seat *of)
+{
+    return any_of(of->room->hh.next);
+}
+
 struct seat *room_first_seat(const struct seat *seat)
 {
     return seat->room->seats;
@@ -254,6 +298,21 @@ struct str room_id(const struct seat *seat)
 size_t room_seat_count(const struct seat *seat)
 {
     return seat->room->seat_count;
+}
+
+size_t room_knock_count(const struct seat *seat)
+{
+    return seat->room->knock_count;
+}
+
+uint64_t room_number(const struct seat *seat)
+{
+    return seat->room->number;
+}
+
+uint64_t room_since_ms(const struct seat *seat)
+{
+    return seat->room->since_ms;
 }
 
 size_t rooms_count(const struct rooms *rooms)

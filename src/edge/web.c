@@ -354,6 +354,11 @@ size_t web_connection_count(const struct web *web)
     return web->connection_count;
 }
 
+struct hub *web_hub(const struct web *web)
+{
+    return web->hub;
+}
+
 static void on_drain_tick(uv_timer_t *timer)
 {
     struct web *web = timer->data;

@@ -16,7 +16,7 @@ static const char *id(unsigned n)
 static struct seat *join(struct rooms *rooms, unsigned n, const char *name)
 {
     struct seat *seat = NULL;
-    if (rooms_join(rooms, STR("a~b.c_d-"), id(n), str_of(name), n, &seat) != OK)
+    if (rooms_join(rooms, STR("a~b.c_d-"), id(n), str_of(name), n, &seat, 0) != OK)
         abort();
     return seat;
 }

@@ -3,6 +3,7 @@
 #include "harness.h"
 
 static const struct siphash_key key = {1, 2};
+enum { now_ms = 5000 };
 
 static struct limits limits_of(uint32_t rooms_max, uint32_t room_peers_max)
 {
@@ -16,7 +17,7 @@ static const char *id(unsigned n)
 
 static enum err join(struct rooms *rooms, const char *room, unsigned n, struct seat **seat)
 {
-    return rooms_join(rooms, str_of(room), id(n), (struct str){NULL, 0}, n, seat);
+    return rooms_join(rooms, str_of(room), id(n), (struct str){NULL, 0}, n, seat, now_ms);
 }
 
 TEST(a_room_comes_with_its_first_peer_and_goes_with_its_last)
@@ -139,7 +140,7 @@ TEST(a_seat_keeps_its_own_copy_of_the_name)
     char name[] = "\"Mele\"";
     struct seat *seat;
 
-    EXPECT_ERR(OK, rooms_join(rooms, STR("tea"), id(1), str_of(name), 1, &seat));
+    EXPECT_ERR(OK, rooms_join(rooms, STR("tea"), id(1), str_of(name), 1, &seat, now_ms));
     memset(name, 'x', sizeof name - 1);
     EXPECT_STR("\"Mele\"", seat->name_json);
     rooms_free(rooms);
@@ -149,7 +150,7 @@ TEST(a_seat_keeps_its_own_copy_of_the_name)
 
 static enum err knock(struct rooms *rooms, const char *room, unsigned n, struct seat **seat)
 {
-    return rooms_knock(rooms, str_of(room), id(n), (struct str){NULL, 0}, n, seat);
+    return rooms_knock(rooms, str_of(room), id(n), (struct str){NULL, 0}, n, seat, now_ms);
 }
 
 TEST(who_knocks_has_a_place_outside_and_none_inside)
@@ -171,7 +172,7 @@ TEST(who_knocks_has_a_place_outside_and_none_inside)
     EXPECT_NULL(room_find_knock(a, (struct str){id(2), PEER_ID_SIZE - 1}));
     EXPECT_STR("tea", room_id(b));
 
-    EXPECT_ERR(OK, rooms_admit(rooms, c));
+    EXPECT_ERR(OK, rooms_admit(rooms, c, now_ms));
     EXPECT(!c->knocking && a->next == c);
     EXPECT(room_find_seat(a, str_of(id(3))) == c);
     EXPECT_UINT(2, room_seat_count(a));
@@ -201,8 +202,8 @@ TEST(the_door_and_the_room_have_as_many_places)
     EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
     EXPECT_ERR(OK, knock(rooms, "tea", 3, &c));
     EXPECT_ERR(ERR_ROOM_FULL, knock(rooms, "tea", 4, &late));
-    EXPECT_ERR(OK, rooms_admit(rooms, b));
-    EXPECT_ERR(ERR_ROOM_FULL, rooms_admit(rooms, c));
+    EXPECT_ERR(OK, rooms_admit(rooms, b, now_ms));
+    EXPECT_ERR(ERR_ROOM_FULL, rooms_admit(rooms, c, now_ms));
     EXPECT(c->knocking && room_first_knock(a) == c);
     EXPECT_ERR(ERR_ROOM_FULL,
                knock(rooms, "tea", 4, &late)); /* there is a place, but the room is full */
@@ -210,7 +211,7 @@ TEST(the_door_and_the_room_have_as_many_places)
     rooms_leave(rooms, a);
     EXPECT_ERR(OK, knock(rooms, "tea", 4, &late));
     rooms_leave(rooms, late);
-    EXPECT_ERR(OK, rooms_admit(rooms, c));
+    EXPECT_ERR(OK, rooms_admit(rooms, c, now_ms));
     EXPECT_NULL(room_first_knock(c));
     rooms_free(rooms);
 }
@@ -291,7 +292,7 @@ TEST(a_knock_without_memory_changes_nothing)
     EXPECT(!b && !room_first_knock(a));
     EXPECT_ERR(OK, knock(rooms, "tea", 2, &b));
     fail_allocation(1);
-    EXPECT_ERR(OK, rooms_admit(rooms, b)); /* needs none */
+    EXPECT_ERR(OK, rooms_admit(rooms, b, now_ms)); /* needs none */
     fail_allocation(0);
     rooms_free(rooms);
 }
@@ -361,4 +362,79 @@ TEST(without_memory_there_are_no_rooms_at_all)
     fail_allocation(1);
     EXPECT_NULL(rooms_new(&limits, key));
     rooms_free(NULL);
+}
+
+static const char *numbers(const struct rooms *rooms, uint64_t after)
+{
+    const char *text = "";
+
+    for (struct seat *any = rooms_after(rooms, after); any; any = rooms_next(any))
+        text = fmt("%s%llu=%.*s ", text, (unsigned long long)room_number(any),
+                   (int)room_id(any).size, room_id(any).text);
+    return text;
+}
+
+TEST(rooms_are_gone_through_in_the_order_of_their_making_and_numbers_are_not_used_again)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *c, *outside;
+
+    EXPECT_STR("", str_of(numbers(rooms, 0)));
+    EXPECT_ERR(OK, join(rooms, "a", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "b", 2, &b));
+    EXPECT_ERR(OK, knock(rooms, "a", 3, &outside));
+    EXPECT_ERR(OK, join(rooms, "c", 4, &c));
+    EXPECT_STR("1=a 2=b 3=c ", str_of(numbers(rooms, 0)));
+    EXPECT_STR("2=b 3=c ", str_of(numbers(rooms, 1)));
+    rooms_leave(rooms, b);
+    EXPECT_STR("3=c ", str_of(numbers(rooms, 1)));
+    EXPECT_STR("", str_of(numbers(rooms, 3)));
+    EXPECT_ERR(OK, join(rooms, "b", 2, &b));
+    EXPECT_STR("1=a 3=c 4=b ", str_of(numbers(rooms, 0)));
+    rooms_leave(rooms, a); /* one still knocks: there is a room */
+    EXPECT_STR("1=a 3=c 4=b ", str_of(numbers(rooms, 0)));
+    EXPECT_UINT(1, room_knock_count(outside));
+    rooms_leave(rooms, outside);
+    EXPECT_STR("3=c 4=b ", str_of(numbers(rooms, 0)));
+    rooms_free(rooms);
+}
+
+TEST(a_room_and_a_peer_are_found_from_outside)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b, *outside;
+
+    EXPECT_NULL(rooms_any_seat(rooms, STR("a")));
+    EXPECT_NULL(rooms_find_peer(rooms, str_of(id(1))));
+    EXPECT_ERR(OK, join(rooms, "a", 1, &a));
+    EXPECT_ERR(OK, join(rooms, "b", 2, &b));
+    EXPECT_ERR(OK, knock(rooms, "b", 3, &outside));
+    EXPECT(rooms_any_seat(rooms, STR("a")) == a);
+    EXPECT(rooms_find_peer(rooms, str_of(id(1))) == a);
+    EXPECT(rooms_find_peer(rooms, str_of(id(2))) == b);
+    EXPECT(rooms_find_peer(rooms, str_of(id(3))) == outside);
+    EXPECT_NULL(rooms_find_peer(rooms, str_of(id(4))));
+    EXPECT_NULL(rooms_find_peer(rooms, STR("")));
+    EXPECT_STR("b", room_id(rooms_any_seat(rooms, STR("b"))));
+    EXPECT_NULL(rooms_any_seat(rooms, STR("B")));
+    rooms_free(rooms);
+}
+
+TEST(seats_and_rooms_know_since_when_they_are_there)
+{
+    struct limits limits = limits_of(10, 10);
+    struct rooms *rooms = rooms_new(&limits, key);
+    struct seat *a, *b;
+
+    EXPECT_ERR(OK, rooms_join(rooms, STR("a"), id(1), STR(""), 1, &a, 100));
+    EXPECT_ERR(OK, rooms_knock(rooms, STR("a"), id(2), STR(""), 2, &b, 200));
+    EXPECT_UINT(200, b->since_ms);
+    EXPECT_ERR(OK, rooms_admit(rooms, b, 300));
+    EXPECT_UINT(100, a->since_ms);
+    EXPECT_UINT(300, b->since_ms);
+    rooms_leave(rooms, a);
+    EXPECT_UINT(100, room_since_ms(b));
+    rooms_free(rooms);
 }
