@@ -48,6 +48,7 @@ struct walk {
     unsigned actor, refused; /* refused: peer whose kept Signal may have been refused */
     bool comes_back;         /* the actor, with a token */
     unsigned resumes, restores, knocks, admits, losses, strangers, processes, failures;
+    unsigned closings, removals, refusals; /* by the operator; refusals: of tokens for that */
 };
 
 /* ---- views ---- */
@@ -265,6 +266,71 @@ static void check_gauges(struct walk *walk)
                     err_wire_name((enum err)err));
 }
 
+/* What the operator is shown of one room. */
+struct shown {
+    struct walk *walk;
+    const struct model_room *room;
+    unsigned rooms, peers;
+    uint64_t last_number;
+};
+
+static bool check_shown_peer(void *ctx, const struct hub_peer *peer)
+{
+    struct shown *shown = ctx;
+    const struct model_room *room = shown->room;
+    unsigned i = shown->peers++;
+    bool knocks = i >= room->seat_count;
+    bool is_one = i < room->seat_count + room->knock_count;
+    const struct model_seat *seat =
+        is_one ? model_seat(&shown->walk->model,
+                            knocks ? room->knocks[i - room->seat_count] : room->seats[i])
+               : NULL;
+    bool is_right = seat && strcmp(peer->id, peer_id(seat->peer)) == 0 &&
+                    str_equal(peer->name_json, str_of(seat->name)) &&
+                    peer->age_ms == shown->walk->world->now_ms - seat->since_ms &&
+                    peer->state == (knocks          ? HUB_PEER_KNOCKING
+                                    : seat->held_as ? HUB_PEER_AWAY
+                                                    : HUB_PEER_HERE);
+    if (!is_right)
+        test_fail(__FILE__, __LINE__, "the operator is shown %s as %u. of its room", peer->id, i);
+    return is_right;
+}
+
+static bool check_shown_room(void *ctx, const struct hub_room *room)
+{
+    struct shown *shown = ctx;
+    struct walk *walk = shown->walk;
+    unsigned r = 0, held = 0;
+
+    while (r < ROOMS && !str_equal(room->id, str_of(room_names[r])))
+        r++;
+    shown->rooms++;
+    shown->peers = 0;
+    shown->room = &walk->model.rooms[r < ROOMS ? r : 0];
+    for (unsigned i = 0; i < shown->room->seat_count; i++)
+        held += model_seat(&walk->model, shown->room->seats[i])->held_as != 0;
+    bool is_right =
+        r < ROOMS && room->number > shown->last_number && room->peers == shown->room->seat_count &&
+        room->held == held && room->knocks == shown->room->knock_count &&
+        room->locked == shown->room->locked &&
+        room->age_ms == walk->world->now_ms - shown->room->since_ms &&
+        hub_list_peers(walk->world->hub, room->id, check_shown_peer, shown, walk->world->now_ms) &&
+        shown->peers == shown->room->seat_count + shown->room->knock_count;
+    shown->last_number = room->number;
+    if (!is_right)
+        test_fail(__FILE__, __LINE__, "the operator is shown a room that is not so");
+    return is_right;
+}
+
+static void check_shown(struct walk *walk)
+{
+    struct shown shown = {.walk = walk};
+
+    hub_list_rooms(walk->world->hub, 0, check_shown_room, &shown, walk->world->now_ms);
+    if (!test_has_failed())
+        EXPECT_UINT(model_rooms(&walk->model), shown.rooms);
+}
+
 /* Whether each connection has heard what the model says, and nothing else was said. */
 static bool is_as_told(const struct walk *walk, const char **why)
 {
@@ -317,6 +383,7 @@ static void settle(struct walk *walk)
     world_forget(walk->world);
     check_views(walk);
     check_gauges(walk);
+    check_shown(walk);
 }
 
 /* ---- the steps: what is done to the hub, and to the model ---- */
@@ -409,6 +476,9 @@ static void step_come_back(struct walk *walk, unsigned socket)
     say_join(walk, socket, &ask);
     walk->resumes += walk->model.resumes != resumes;
     walk->restores += walk->model.resumes != resumes && ask.claim->process != walk->world->process;
+    walk->refusals += walk->model.resumes == resumes &&
+                      ask.claim->process != walk->world->process &&
+                      (walk->model.removed[ask.claim->peer] || walk->model.closed[ask.claim->room]);
 }
 
 /* Somebody of the same room, or somebody who is or was there not long ago. */
@@ -590,6 +660,40 @@ static void step_refuse_joins(struct walk *walk, unsigned socket)
     hub_refuse_joins(walk->world->hub, walk->model.refuses_joins);
 }
 
+/* The operator removes somebody who is there, away or at a door; now and then somebody who is not. */
+static void step_remove(struct walk *walk, unsigned socket)
+{
+    unsigned peer = walk->model.seats[dice_below(&walk->dice, SEATS_MAX)].peer;
+
+    if (!peer)
+        peer = pick_peer(walk, socket);
+    bool removed = hub_remove_peer(walk->world->hub, str_of(peer_id(peer)), walk->world->now_ms);
+    model_time(&walk->model, walk->world->now_ms);
+    EXPECT(removed == model_remove_peer(&walk->model, peer));
+    walk->removals += removed;
+}
+
+static void step_close_room(struct walk *walk, unsigned socket)
+{
+    unsigned room = dice_below(&walk->dice, ROOMS);
+
+    (void)socket;
+    if (dice_below(&walk->dice, 3))
+        return;
+    bool closed = hub_close_room(walk->world->hub, str_of(room_names[room]), walk->world->now_ms);
+    model_time(&walk->model, walk->world->now_ms);
+    EXPECT(closed == model_close_room(&walk->model, room));
+    walk->closings += closed;
+}
+
+static void step_cordon(struct walk *walk, unsigned socket)
+{
+    (void)socket;
+    walk->model.cordoned = dice_below(&walk->dice, 4) == 0;
+    hub_set_cordon(walk->world->hub, walk->model.cordoned);
+    EXPECT(hub_is_cordoned(walk->world->hub) == walk->model.cordoned);
+}
+
 static void step_wall(struct walk *walk, unsigned socket)
 {
     unsigned roll = dice_below(&walk->dice, 40);
@@ -660,7 +764,7 @@ static const struct {
     {step_ice, 1},          {step_nonsense, 2}, {step_unknown, 1},    {step_bad_utf8, 1},
     {step_hear, 2},         {step_close, 8},    {step_late, 1},       {step_tick, 6},
     {step_wait, 2},         {step_wall, 1},     {step_drain, 1},      {step_kill, 1},
-    {step_refuse_joins, 1},
+    {step_refuse_joins, 1}, {step_remove, 1},   {step_close_room, 1}, {step_cordon, 1},
 };
 
 /* While seats are held, a Knock for which there is no memory is lost to them, which the model does not
@@ -744,7 +848,7 @@ static uint64_t fresh_seed(void)
 /* How often what matters has happened over all walks: a walk that never meets it proves nothing. */
 struct tally {
     unsigned signals, peers, resumes, restores, knocks, admits, losses, strangers, processes,
-        failures;
+        failures, closings, removals, refusals;
 };
 
 static void add_up(struct tally *tally, const struct walk *walk)
@@ -759,6 +863,9 @@ static void add_up(struct tally *tally, const struct walk *walk)
     tally->strangers += walk->strangers;
     tally->processes += walk->processes;
     tally->failures += walk->failures;
+    tally->closings += walk->closings;
+    tally->removals += walk->removals;
+    tally->refusals += walk->refusals;
 }
 
 static struct tally run_all(bool failing)
@@ -771,9 +878,10 @@ static struct tally run_all(bool failing)
         add_up(&tally, &walk);
     }
     printf("# %u signals, %u peers, %u resumes, %u restores, %u knocks, %u admits, %u losses, "
-           "%u strangers, %u processes, %u failures\n",
+           "%u strangers, %u processes, %u failures, %u closings, %u removals, %u refusals\n",
            tally.signals, tally.peers, tally.resumes, tally.restores, tally.knocks, tally.admits,
-           tally.losses, tally.strangers, tally.processes, tally.failures);
+           tally.losses, tally.strangers, tally.processes, tally.failures, tally.closings,
+           tally.removals, tally.refusals);
     return tally;
 }
 
@@ -784,6 +892,7 @@ TEST(on_random_walks_everybody_hears_what_the_model_says)
     EXPECT(tally.signals > 4000 && tally.peers > 2000 && tally.processes > 200);
     EXPECT(tally.resumes > 1000 && tally.restores > 200 && tally.losses > 50);
     EXPECT(tally.knocks > 300 && tally.admits > 50);
+    EXPECT(tally.closings > 150 && tally.removals > 500 && tally.refusals > 50);
 }
 
 TEST(on_random_walks_with_little_memory_who_cannot_be_served_is_refused)

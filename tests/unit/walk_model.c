@@ -84,7 +84,12 @@ static struct model_seat *new_seat(struct model *model, unsigned peer, const cha
     for (unsigned i = 0; i < SEATS_MAX; i++) {
         if (model->seats[i].peer)
             continue;
-        model->seats[i] = (struct model_seat){.peer = peer, .socket = NOBODY, .name = name};
+        model->seats[i] = (struct model_seat){
+            .peer = peer,
+            .socket = NOBODY,
+            .name = name,
+            .since_ms = model->outer_ms,
+        };
         return &model->seats[i];
     }
     abort();
@@ -252,6 +257,9 @@ static void sit_down(struct model *model, unsigned socket, struct model_seat *se
 
 static void enter(struct model *model, unsigned room, unsigned peer)
 {
+    if (!exists(model, room))
+        model->rooms[room].since_ms = model->outer_ms;
+    model_seat(model, peer)->since_ms = model->outer_ms;
     model->rooms[room].seats[model->rooms[room].seat_count++] = peer;
 }
 
@@ -299,7 +307,8 @@ static enum err why_not(const struct model *model, unsigned room)
 
 static void join(struct model *model, unsigned socket, const struct ask *ask)
 {
-    if (model->refuses_joins || (model->draining && !exists(model, ask->room))) {
+    if (model->refuses_joins ||
+        ((model->draining || model->cordoned) && !exists(model, ask->room))) {
         tell_error(model, socket, ERR_HUB_FULL, 0, 0);
         return;
     }
@@ -359,7 +368,8 @@ static bool is_usable(const struct model *model, const struct claim *claim)
     uint64_t age_s = model->wall_s > claim->issued_s ? model->wall_s - claim->issued_s
                                                      : claim->issued_s - model->wall_s;
     return claim->process != model->process && age_s <= LIMIT_TOKEN_AGE_MAX_S &&
-           !model->gone[claim->peer] && model->limits->resume_ms;
+           !model->gone[claim->peer] && !model->removed[claim->peer] &&
+           !model->closed[claim->room] && model->limits->resume_ms;
 }
 
 static enum err resume(struct model *model, unsigned socket, const struct ask *ask)
@@ -371,7 +381,8 @@ static enum err resume(struct model *model, unsigned socket, const struct ask *a
         return OK;
     }
     enum err err = is_usable(model, claim) ? why_not(model, ask->room) : ERR_BAD_RESUME_TOKEN;
-    if (is_usable(model, claim) && model->draining)
+    if (is_usable(model, claim) &&
+        (model->draining || (model->cordoned && !exists(model, ask->room))))
         err = ERR_HUB_FULL;
     if (!err)
         restore_seat(model, socket, ask);
@@ -452,8 +463,8 @@ static enum err admit(struct model *model, unsigned peer)
 
     if (model_is_full(model, room))
         return ERR_ROOM_FULL;
-    take_out(model->rooms[room].knocks, &model->rooms[room].knock_count, peer);
     enter(model, room, peer);
+    take_out(model->rooms[room].knocks, &model->rooms[room].knock_count, peer);
     tell_knock_ended(model, room, peer);
     sit_down(model, seat->socket, seat);
     seat->kept_size = 0;
@@ -756,4 +767,46 @@ void model_tick(struct model *model)
     }
     while (!model->draining && (peer = next_expired(model)) != 0)
         free_seat(model, peer, "timeout");
+}
+
+/* ---- the operator ---- */
+
+static void end_peer(struct model *model, unsigned peer)
+{
+    struct model_seat *seat = model_seat(model, peer);
+
+    if (seat->socket != NOBODY) {
+        tell(model, seat->socket, model_text("close %u", close_code(CLOSE_REMOVED)));
+        model->sockets[seat->socket].state = CLOSING;
+    }
+    *seat = (struct model_seat){0};
+}
+
+bool model_close_room(struct model *model, unsigned room)
+{
+    struct model_room *closing = &model->rooms[room];
+
+    if (!exists(model, room))
+        return false;
+    model->closed[room] = true;
+    for (unsigned i = 0; i < closing->seat_count; i++)
+        end_peer(model, closing->seats[i]);
+    for (unsigned i = 0; i < closing->knock_count; i++)
+        end_peer(model, closing->knocks[i]);
+    *closing = (struct model_room){.seat_count = 0};
+    return true;
+}
+
+bool model_remove_peer(struct model *model, unsigned peer)
+{
+    const struct model_seat *seat = model_seat(model, peer);
+
+    if (!seat)
+        return false;
+    model->removed[peer] = true;
+    if (seat->socket != NOBODY)
+        model_close(model, seat->socket, CLOSE_REMOVED);
+    else
+        free_seat(model, peer, "removed");
+    return true;
 }

@@ -39,6 +39,7 @@ struct model_seat {
     const char *name;       /* as JSON with quotes; "" for none */
     const char *hello;      /* of one who knocks; "" for none */
     uint64_t process;       /* from which it came here; 0: it joined here */
+    uint64_t since_ms;      /* outer time; of a room as well */
     uint64_t held_since_ms; /* for the order in which they expire: */
     unsigned held_as;       /* the how manieth that was held; 0: it is not */
     const char *kept[KEPT_MAX];
@@ -49,6 +50,7 @@ struct model_seat {
 struct model_room {
     unsigned seats[ROOM_PEERS_MAX], knocks[ROOM_PEERS_MAX]; /* peers, in order */
     unsigned seat_count, knock_count;
+    uint64_t since_ms;
     bool locked;
 };
 
@@ -66,9 +68,10 @@ struct model {
     struct model_socket sockets[CONNS];
     struct model_seat seats[SEATS_MAX];
     struct model_room rooms[ROOMS];
-    bool gone[PEERS_MAX]; /* came from another process, and has left this one */
+    bool gone[PEERS_MAX];                   /* came from another process, and has left this one */
+    bool removed[PEERS_MAX], closed[ROOMS]; /* by the operator, in this process */
     unsigned peers_made, held_ever;
-    bool refuses_joins, draining;
+    bool refuses_joins, draining, cordoned;
     unsigned forged; /* by FORGER */
     uint64_t forged_since_ms, forged_until_ms;
     uint64_t joins, resumes, resumes_refused, errors[ERR_COUNT]; /* counters of this process */
@@ -112,6 +115,10 @@ void model_heard(struct model *model, unsigned socket);
 void model_closed(struct model *model, unsigned socket, enum hub_end end);
 void model_tick(struct model *model);
 void model_drain(struct model *model);
+
+/* What the operator does; false when there is none such. */
+bool model_close_room(struct model *model, unsigned room);
+bool model_remove_peer(struct model *model, unsigned peer);
 
 /* The hub closes the socket. */
 void model_close(struct model *model, unsigned socket, enum close_why why);
