@@ -231,7 +231,8 @@ int main(int argc, char *argv[])
         return puts("aloha " ALOHA_VERSION) < 0;
     if (!check_outside(&server.config, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);
-    console_start_log((enum log_level)server.config.log_level);
+    console_start_log((enum log_level)server.config.log_level,
+                      (enum log_format)server.config.log_format);
     fit_descriptors(&server.config.limits);
     log_switched_off(&server.config);
     json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */

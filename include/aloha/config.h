@@ -29,7 +29,8 @@ struct config {
 
     uint32_t ops_port;
 
-    uint32_t log_level; /* an enum log_level */
+    uint32_t log_level;  /* an enum log_level */
+    uint32_t log_format; /* an enum log_format */
 
     const char *state_dir;       /* empty: the usual place */
     struct secret_source secret; /* not given: in the state directory */

@@ -4,8 +4,9 @@
 
 #include "aloha/config.h"
 
-/* Logs to standard error. A pipe that nobody reads costs lines, never time. */
-void console_start_log(enum log_level level);
+/* Logs to standard error. A pipe that nobody reads costs lines, never time. Where that is systemd's journal,
+ * lines are as it wants them (log.h). */
+void console_start_log(enum log_level level, enum log_format format);
 
 /* Shows where to open the page: from this machine and, when it listens there, from its networks; with hosts
  * by those names alone, for any other is refused. */

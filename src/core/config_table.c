@@ -43,6 +43,8 @@ static const struct option operator_plane[] = {
 static const struct option logging[] = {
     CHOICE("log-level", log_level, "info", LOG_LEVELS,
         "How much to log on standard error."),
+    CHOICE("log-format", log_format, "logfmt", LOG_FORMATS,
+        "How a line of the log is written: name=value, or a JSON object. Under systemd each line says its priority as well."),
 };
 
 static const struct option state[] = {

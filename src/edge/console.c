@@ -1,12 +1,17 @@
 #include "aloha/console.h"
 
+#include "aloha/ids.h"
+
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,9 +35,27 @@ static bool write_line(void *ctx, const char *line, size_t size)
     return write(STDERR_FILENO, line, size) == (ssize_t)size;
 }
 
-void console_start_log(enum log_level level)
+/* systemd.exec(5): JOURNAL_STREAM has the device and inode of the journal's socket; whoever has put something
+ * else in its place since then has another. */
+static bool is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat info;
+    char here[64];
+
+    if (!stream || fstat(fd, &info) != 0)
+        return false;
+    snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino);
+    return strcmp(stream, here) == 0;
+}
+
+void console_start_log(enum log_level level, enum log_format format)
 {
     static const struct log_sink sink = {.wall_ms = wall_ms, .write = write_line};
+    struct log_style style = {.format = format, .journal = is_journal(STDERR_FILENO)};
+
+    ids_random(&style.key, sizeof style.key);
+    log_set_style(&style);
     log_init(&sink, level);
 }
 

@@ -2,6 +2,7 @@
 #include "aloha/log.h"
 #include "harness.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 enum { LINES_MAX = 512 };
@@ -38,6 +39,7 @@ static void start(enum log_level level)
 
     reader.full = false;
     reader.now_ms = reader.now_ms ? reader.now_ms + 1000000 : UINT64_C(1772360102114);
+    log_set_style(&(struct log_style){.format = LOG_FORMAT_LOGFMT});
     log_init(&sink, LOG_LEVEL_DEBUG);
     log_debug("started", log_uint("n", 1));
     reader.now_ms += 1000;
@@ -221,11 +223,24 @@ TEST(the_report_counts_as_a_line_of_its_second)
 {
     start(LOG_LEVEL_INFO);
     for (int i = 0; i < LOG_LINES_PER_S + 1; i++)
-        log_info("flood", log_uint("n", 1));
+        log_error("flood", log_uint("n", 1));
     reader.now_ms += 1000;
     reader.count = 0;
     for (int i = 0; i < 2 * LOG_LINES_PER_S; i++)
+        log_error("flood", log_uint("n", 1));
+    EXPECT_UINT(LOG_LINES_PER_S, reader.count);
+}
+
+TEST(a_flood_of_information_leaves_room_for_warnings_and_errors)
+{
+    start(LOG_LEVEL_DEBUG);
+    for (int i = 0; i < LOG_LINES_PER_S; i++)
         log_info("flood", log_uint("n", 1));
+    EXPECT_UINT(LOG_LINES_PER_S - LOG_LINES_FOR_WARNINGS, reader.count);
+    log_debug("flood", log_uint("n", 1));
+    EXPECT_UINT(LOG_LINES_PER_S - LOG_LINES_FOR_WARNINGS, reader.count);
+    for (int i = 0; i < LOG_LINES_PER_S; i++)
+        log_warning("seen", log_uint("n", 1));
     EXPECT_UINT(LOG_LINES_PER_S, reader.count);
 }
 
@@ -255,6 +270,147 @@ TEST(events_below_the_level_cost_nothing_of_the_rate)
         log_debug("detail", log_uint("n", 1));
     log_info("seen", log_uint("n", 1));
     EXPECT_UINT(1, reader.count);
+}
+
+/* ---- addresses and rooms ---- */
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip = {0};
+    if (!ip_read(str_of(text), &ip))
+        abort();
+    return ip;
+}
+
+TEST(an_address_is_cut_to_its_network_at_every_level)
+{
+    static const char *const rows[][2] = {
+        {"192.0.2.55", "192.0.2.0/24"},
+        {"::ffff:192.0.2.55", "192.0.2.0/24"},
+        {"2001:db8:17:4:5:6:7:8", "2001:db8:17::/48"},
+        {"::1", "0:0:0::/48"},
+    };
+
+    start(LOG_LEVEL_DEBUG);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        log_debug("x", log_address("client", ip_of(rows[i][0])));
+        EXPECT_STR(fmt("level=debug event=x client=\"%s\"\n", rows[i][1]),
+                   without_time(last_line()));
+    }
+}
+
+TEST(a_room_is_eight_digits_that_only_the_key_makes)
+{
+    struct log_style style = {.key = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
+    char first[LOG_LINE_SIZE_MAX];
+
+    start(LOG_LEVEL_INFO);
+    log_set_style(&style);
+    log_info("x", log_room("room", STR("tea")), log_room("room", STR("tea")),
+             log_room("room", STR("Tea")));
+    char *line = strcpy(first, without_time(last_line()).text);
+    EXPECT_THAT(strlen(line) == strlen("level=info event=x\n") + 3 * strlen(" room=\"01234567\""),
+                "%s", line);
+    EXPECT(strncmp(line + 18, line + 34, 16) == 0);
+    EXPECT(strncmp(line + 18, line + 50, 16) != 0);
+    style.key.k1++;
+    log_set_style(&style);
+    log_info("x", log_room("room", STR("tea")));
+    EXPECT(strncmp(line + 18, without_time(last_line()).text + 18, 16) != 0);
+}
+
+/* ---- JSON ---- */
+
+static void start_json(void)
+{
+    start(LOG_LEVEL_INFO);
+    log_set_style(&(struct log_style){.format = LOG_FORMAT_JSON});
+}
+
+TEST(json_lines_have_the_same_names_and_numbers_are_numbers)
+{
+    reader.now_ms = 0;
+    start_json();
+    reader.now_ms = UINT64_C(1772360102114);
+    log_info("listening", log_text("plane", "public"), log_uint("port", 3000));
+    EXPECT_STR("{\"ts\":\"2026-03-01T10:15:02.114Z\",\"level\":\"info\",\"event\":\"listening\","
+               "\"plane\":\"public\",\"port\":3000}\n",
+               str_of(last_line()));
+}
+
+TEST(json_texts_are_characters_and_what_is_none_is_replaced)
+{
+    static const struct {
+        struct str text;
+        const char *json;
+    } rows[] = {
+        {ROW_STR("plain ~"), "plain ~"},
+        {ROW_STR("a\"b\\c/"), "a\\\"b\\\\c/"},
+        {ROW_STR("\0\t\n\x1b\x7f"), "\\u0000\\u0009\\u000a\\u001b\\u007f"},
+        {ROW_STR("\xc3\xa4\xe2\x82\xac"), "\\u00e4\\u20ac"},
+        {ROW_STR("\xf0\x9f\x8c\xba"), "\\ud83c\\udf3a"},
+        {ROW_STR("\xff|\x80"), "\\ufffd|\\ufffd"},
+        {ROW_STR("\xe2\x82|"), "\\ufffd|"},
+        {ROW_STR("\xed\xa0\x80"), "\\ufffd\\ufffd\\ufffd"},
+        {ROW_STR("\xc0\xaf"), "\\ufffd\\ufffd"},
+        {ROW_STR("\xf0\x9f\x8c"), "\\ufffd"},
+        {ROW_STR(""), ""},
+    };
+
+    start_json();
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        reader.count = 0;
+        log_info("x", log_str("t", rows[i].text));
+        const char *at = strstr(last_line(), ",\"t\":");
+        EXPECT(at);
+        EXPECT_STR(fmt(",\"t\":\"%s\"}\n", rows[i].json), str_of(at));
+    }
+}
+
+/* Each line is one JSON object for a reader that is not ours, however it had to be cut. */
+TEST(a_cut_line_is_still_json)
+{
+    static const char *const fillings[] = {"a", "\"", "\n", "\xff", "\xf0\x9f\x8c\xba"};
+    char text[LOG_LINE_SIZE_MAX * 2];
+
+    for (size_t f = 0; f < ARRAY_SIZE(fillings); f++) {
+        size_t unit = strlen(fillings[f]);
+        for (size_t i = 0; i + unit <= sizeof text; i += unit)
+            memcpy(text + i, fillings[f], unit);
+        for (size_t size = 50; size < 1100; size++) {
+            start_json();
+            log_info("cut", log_str("text", (struct str){text, size}), log_uint("number", 123456),
+                     log_text("more", "tea"));
+            json_t *line = json_loads(last_line(), JSON_REJECT_DUPLICATES, NULL);
+            EXPECT_THAT(json_is_object(line), "%zu: %s", size, last_line());
+            EXPECT_STR("cut", str_of(json_string_value(json_object_get(line, "event"))));
+            const json_t *number = json_object_get(line, "number");
+            EXPECT(!number || json_integer_value(number) == 123456);
+            json_decref(line);
+        }
+    }
+}
+
+/* ---- the journal ---- */
+
+TEST(the_journal_gets_priorities_and_its_own_time)
+{
+    struct log_style style = {.journal = true};
+
+    start(LOG_LEVEL_DEBUG);
+    log_set_style(&style);
+    log_error("x", log_uint("n", 1));
+    EXPECT_STR("<3>level=error event=x n=1\n", str_of(last_line()));
+    log_warning("x", log_uint("n", 1));
+    EXPECT_STR("<4>level=warning event=x n=1\n", str_of(last_line()));
+    log_info("x", log_uint("n", 1));
+    EXPECT_STR("<6>level=info event=x n=1\n", str_of(last_line()));
+    log_debug("x", log_uint("n", 1));
+    EXPECT_STR("<7>level=debug event=x n=1\n", str_of(last_line()));
+    style.format = LOG_FORMAT_JSON; /* is read by programs: there nothing is left out */
+    log_set_style(&style);
+    log_error("x", log_uint("n", 1));
+    EXPECT(strncmp(last_line(), "<3>{\"ts\":\"20", 12) == 0);
 }
 
 TEST(without_a_sink_lines_go_nowhere)
