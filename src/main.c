@@ -98,6 +98,7 @@ static void on_signal(uv_signal_t *handle, int number)
         _exit(EXIT_SUCCESS); /* asked twice: at once */
     server->closing = true;
     log_info("draining", log_uint("connections", web_connection_count(server->web)),
+             log_uint("peers", server->metrics.values[METRIC_PEERS]),
              log_uint("seconds", server->config.limits.drain_ms / 1000));
     ops_set_not_ready(server->ops, "draining");
     listener_close(server->listener);
@@ -197,7 +198,9 @@ static int serve(struct server *server)
     }
     finish(server);
     if (status == 0)
-        log_info("closed", log_uint("status", 0));
+        log_info("closed", log_uint("status", 0),
+                 log_uint("joins", server->metrics.values[METRIC_JOINS_TOTAL]),
+                 log_uint("lines_dropped", log_dropped_count()));
     return status;
 }
 

@@ -1,6 +1,7 @@
 #include "aloha/room.h"
 
 #include "aloha/hash.h"
+#include "aloha/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ static struct room *add(struct rooms *rooms, struct str id, uint64_t now_ms)
         return NULL;
     }
     room->number = ++rooms->made;
+    log_info("room_opened", log_room("room", id), log_uint("rooms", rooms_count(rooms)));
     return room;
 }
 
@@ -189,8 +191,11 @@ void rooms_leave(struct rooms *rooms, struct seat *seat)
 
     take_out(seat);
     seat_free(seat);
-    if (room->seat_count == 0 && room->knock_count == 0)
-        room_free(rooms, room);
+    if (room->seat_count || room->knock_count)
+        return;
+    log_info("room_closed", log_room("room", (struct str){room->id, room->id_size}),
+             log_uint("rooms", rooms_count(rooms) - 1));
+    room_free(rooms, room);
 }
 
 bool rooms_exists(const struct rooms *rooms, struct str id)

@@ -232,6 +232,7 @@ static void on_tick(uv_timer_t *timer)
     end_slow_requests(web);
     hub_tick(web->hub, uv_now(web->loop));
     web_socket_tick(web);
+    notices_tick(&web->notices, web->options.metrics, uv_now(web->loop));
 }
 
 static void start_handles(struct web *web)

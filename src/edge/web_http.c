@@ -266,6 +266,11 @@ int web_http_upgrade(struct connection *connection)
     http_decide(&decision, &policy, &request);
     if (decision.action == HTTP_WEBSOCKET)
         return 0;
+    if (decision.status == 403)
+        connection->web->options.metrics->values[METRIC_REFUSED_ORIGIN]++;
+    log_debug("websocket_refused", log_uint("status", decision.status),
+              log_address("client", connection->address), log_str("origin", request.origin),
+              log_str("host", request.host));
     decision.close = true;
     (void)answer(connection, &decision, &policy);
     return -1;

@@ -2,6 +2,7 @@
 #ifndef ALOHA_WEB_PRIVATE_H
 #define ALOHA_WEB_PRIVATE_H
 
+#include "aloha/notices.h"
 #include "aloha/reassembly.h"
 #include "aloha/web.h"
 
@@ -83,6 +84,7 @@ struct web {
     size_t dirty_count;
     struct buf spare[64]; /* memory of emptied out-queues, for the next ones */
     size_t spare_count;
+    struct notices notices;
     uint64_t queued_size; /* bytes waiting for all readers */
     uv_prepare_t prepare; /* before the loop sleeps: after timers */
     uv_check_t check;     /* after it has read */

@@ -70,6 +70,7 @@ export function cleanEnvironment(extra = {}) {
  * @returns {Record<string, string> | undefined}
  */
 export function parseLogLine(line) {
+  if (line.startsWith('{"ts":')) return Object.fromEntries(Object.entries(JSON.parse(line)).map(([name, value]) => [name, String(value)]));
   if (!/^ts=\S+ level=\w+ event=\w+( |$)/.test(line)) return undefined;
   /** @type {Record<string, string>} */
   const fields = {};
