@@ -14,6 +14,7 @@
     X(METRIC_REFUSED_ADDRESS,   "aloha_refused_address_total",       "counter", "Connections closed because their address had too many.") \
     X(METRIC_REFUSED_FULL,      "aloha_refused_full_total",          "counter", "Connections closed because the server had too many.") \
     X(METRIC_REFUSED_ORIGIN,    "aloha_refused_origin_total",        "counter", "WebSockets refused because another page asked for them.") \
+    X(METRIC_HEAD_LOOKS,        "aloha_head_looks_total",            "counter", "Looks at the beginning of a request: one, or one more for each part it came in.") \
     X(METRIC_WEBSOCKETS,        "aloha_websockets",                  "gauge",   "Open WebSockets.")                                  \
     X(METRIC_ROOMS,             "aloha_rooms",                       "gauge",   "Rooms with somebody in them.")                      \
     X(METRIC_PEERS,             "aloha_peers",                       "gauge",   "Peers in rooms.")                                   \

@@ -174,6 +174,7 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from)
         close(fd);
         return;
     }
+    socket_bytes_start(&connection->bytes_read, fd);
     DL_APPEND(web->connections, connection);
     values[METRIC_CONNECTIONS] = ++web->connection_count;
     values[METRIC_CONNECTIONS_TOTAL]++;
@@ -325,6 +326,7 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options)
         return NULL;
     web->options = *options;
     web->loop = loop;
+    web->arrivals = -1;
     web->descriptors_max = descriptors_max();
     list_library_headers(web);
     uint32_t slots = options->limits->connections_max;
@@ -341,7 +343,7 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options)
     web->by_slot = calloc(slots, sizeof(struct connection *));
     web->hub = hub_new(&hub, &effects, uv_now(loop));
     start_handles(web);
-    if (web->by_slot && web->hub && make_context(web))
+    if (web->by_slot && web->hub && web_door_start(web) && make_context(web))
         return web;
     web_stop(web);
     while (web->handles_open)
@@ -400,6 +402,7 @@ void web_stop(struct web *web)
     uv_close((uv_handle_t *)&web->check, on_handle_closed);
     uv_close((uv_handle_t *)&web->tick, on_handle_closed);
     uv_close((uv_handle_t *)&web->reaper, on_handle_closed);
+    web_door_stop(web, on_handle_closed);
 }
 
 void web_free(struct web *web)
@@ -410,6 +413,7 @@ void web_free(struct web *web)
         lws_context_destroy(web->context); /* pass 2; the library sets the pointer to NULL itself */
     for (size_t i = 0; i < web->spare_count; i++)
         buf_deinit(&web->spare[i]);
+    web_door_free(web);
     hub_free(web->hub);
     free(web->by_slot);
     free(web);

@@ -10,16 +10,23 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include <utlist.h>
 
-enum { DESCRIPTORS_KEPT_FREE = 48 };
+enum {
+    DESCRIPTORS_KEPT_FREE = 48,
+    ARRIVALS_PER_TURN = 256, /* others want their turn too */
+};
 
 struct door {
-    uv_poll_t poll;
+    uv_poll_t poll; /* unless by_arrival */
     int fd; /* ours: the connection's only one before the library has it, a duplicate afterwards */
     struct connection *connection;
     size_t seen; /* bytes that were there the last time */
+    /* AF_UNIX sockets know no SO_RCVLOWAT: a level-triggered poll would come back at once, and for ever, for
+     * half a head. They are watched edge-triggered, by web->arrivals, which wakes once for what comes. */
+    bool by_arrival;
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -34,7 +41,13 @@ static int unwatch(struct connection *connection)
     int fd = door->fd;
 
     connection->door = NULL;
-    uv_close((uv_handle_t *)&door->poll, on_closed);
+    if (door->by_arrival) {
+        /* Closing would not do: the library may have a duplicate. */
+        epoll_ctl(connection->web->arrivals, EPOLL_CTL_DEL, fd, NULL);
+        free(door);
+    } else {
+        uv_close((uv_handle_t *)&door->poll, on_closed);
+    }
     return fd;
 }
 
@@ -50,7 +63,8 @@ static void wait_for_more(struct door *door, size_t seen)
     int low_water = (int)seen + 1;
 
     door->seen = seen;
-    setsockopt(door->fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof low_water);
+    if (!door->by_arrival)
+        setsockopt(door->fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof low_water);
 }
 
 static void end(struct connection *connection)
@@ -136,23 +150,25 @@ static void refuse(struct connection *connection, unsigned status)
     end(connection);
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+/* Nothing new came: it will not either, when the other end has closed its direction. */
+static bool has_ended(const struct door *door)
+{
+    struct pollfd end = {.fd = door->fd, .events = POLLRDHUP};
+    return !door->by_arrival || poll(&end, 1, 0) > 0;
+}
+
+/* Something has arrived, or the connection has ended. */
+static void look(struct door *door)
 {
     static char bytes[HTTP_HEAD_SIZE_MAX + 1];
-    struct door *door = poll->data;
     struct connection *connection = door->connection;
 
-    (void)events;
-    if (status <
-        0) { /* reset: the loop looks no more, and what was left unread would seem well so far */
-        end(connection);
-        return;
-    }
-    ssize_t size = recv(door->fd, bytes, sizeof bytes, MSG_PEEK);
+    connection->web->options.metrics->values[METRIC_HEAD_LOOKS]++;
+    ssize_t size = socket_bytes_peek(&connection->bytes_read, door->fd, bytes, sizeof bytes);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (size <= 0 || (size_t)size == door->seen) { /* it broke, or ended in the middle of a head */
-        end(connection);
+    if (size <= 0 || ((size_t)size == door->seen && has_ended(door))) {
+        end(connection); /* it broke, or ended in the middle of a head */
         return;
     }
     struct str peeked = {bytes, (size_t)size};
@@ -167,20 +183,81 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         pass(connection, head, peeked);
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct door *door = poll->data;
+
+    (void)events;
+    if (status <
+        0) /* reset: the loop looks no more, and what was left unread would seem well so far */
+        end(door->connection);
+    else
+        look(door);
+}
+
+/* One at a time: looking at one may end another. Those that are left wake us again. */
+static void on_arrivals(uv_poll_t *poll, int status, int events)
+{
+    struct web *web = poll->data;
+    struct epoll_event event;
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ARRIVALS_PER_TURN && epoll_wait(web->arrivals, &event, 1, 0) == 1; i++)
+        look(event.data.ptr);
+}
+
+bool web_door_start(struct web *web)
+{
+    web->arrivals = epoll_create1(EPOLL_CLOEXEC);
+    if (web->arrivals < 0 || uv_poll_init(web->loop, &web->arrivals_poll, web->arrivals) != 0)
+        return false;
+    web->arrivals_poll.data = web;
+    web->handles_open++;
+    uv_poll_start(&web->arrivals_poll, UV_READABLE, on_arrivals);
+    return true;
+}
+
+void web_door_stop(struct web *web, uv_close_cb on_handle_closed)
+{
+    if (web->arrivals_poll.data)
+        uv_close((uv_handle_t *)&web->arrivals_poll, on_handle_closed);
+}
+
+void web_door_free(struct web *web)
+{
+    if (web->arrivals >= 0)
+        close(web->arrivals);
+}
+
+static bool watch_descriptor(struct door *door)
+{
+    struct web *web = door->connection->web;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {.ptr = door}};
+
+    if (door->by_arrival)
+        return epoll_ctl(web->arrivals, EPOLL_CTL_ADD, door->fd, &event) == 0;
+    if (uv_poll_init(web->loop, &door->poll, door->fd) != 0)
+        return false;
+    door->poll.data = door;
+    uv_poll_start(&door->poll, UV_READABLE, on_readable);
+    return true;
+}
+
 bool web_door_open(struct connection *connection, int fd)
 {
     struct door *door = calloc(1, sizeof *door);
 
-    if (!door || uv_poll_init(connection->web->loop, &door->poll, fd) != 0) {
+    if (door)
+        *door = (struct door){.fd = fd,
+                              .connection = connection,
+                              .by_arrival = connection->bytes_read.by_offset};
+    if (!door || !watch_descriptor(door)) {
         free(door);
         close(fd);
         return false;
     }
-    door->poll.data = door;
-    door->fd = fd;
-    door->connection = connection;
     connection->door = door;
-    uv_poll_start(&door->poll, UV_READABLE, on_readable);
     return true;
 }
 

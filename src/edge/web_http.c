@@ -1,7 +1,6 @@
 #include "aloha/ids.h"
 #include "aloha/log.h"
 #include "aloha/site_disk.h"
-#include "aloha/socket_bytes.h"
 #include "web_private.h"
 
 #include <stdlib.h>
@@ -128,7 +127,7 @@ void web_http_deinit(struct connection *connection)
 static bool has_read_exactly(struct connection *connection)
 {
     uint64_t size;
-    return socket_bytes_read(lws_get_socket_fd(connection->wsi), &size) &&
+    return socket_bytes_read(&connection->bytes_read, lws_get_socket_fd(connection->wsi), &size) &&
            size == connection->heads_size;
 }
 

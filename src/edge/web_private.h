@@ -4,6 +4,7 @@
 
 #include "aloha/notices.h"
 #include "aloha/reassembly.h"
+#include "aloha/socket_bytes.h"
 #include "aloha/web.h"
 
 #include <libwebsockets.h>
@@ -25,6 +26,8 @@ struct connection {
     address_key from;  /* the client of its last request */
     struct connection *prev, *next;                 /* web->connections (utlist) */
     struct connection *prev_closing, *next_closing; /* web->closing, while `closing` */
+
+    struct socket_bytes bytes_read; /* by the library */
 
     /* HTTP */
     struct http_answer *answer; /* being sent; owned */
@@ -75,6 +78,8 @@ struct web {
     struct str library_headers[LIBRARY_HEADERS_MAX]; /* what the library knows; see http_head.h */
     size_t library_header_count;
     size_t connection_count;
+    int arrivals; /* web_door.c: an epoll of AF_UNIX sockets, and the loop's look at it */
+    uv_poll_t arrivals_poll;
     struct connection *adopting; /* the one that lws_adopt_...() is about */
     struct connection **by_slot; /* limits->connections_max; indexed by the low half of a conn_id */
     /* With frames to send at the end of this turn of the loop, or when there are so many: few
@@ -106,6 +111,11 @@ bool web_count(struct connection *connection, address_key client);
 void web_connection_free(struct connection *connection);
 
 /* web_door.c: reads the head of each request, without taking it, before the library does. */
+/* What all connections share: before the first, after the last connection that is adopted, after the last
+ * that was. False: no descriptor; then too it is to be stopped and freed. */
+MUST_USE bool web_door_start(struct web *web);
+void web_door_stop(struct web *web, uv_close_cb on_handle_closed);
+void web_door_free(struct web *web);
 /* Watches a connection that was just accepted; takes fd. False: no memory, fd is closed. */
 bool web_door_open(struct connection *connection, int fd);
 /* Asks for a connection of the library's to be watched for its next request once the loop's turn ends. */

@@ -1,7 +1,6 @@
 /* One WebSocket: it opens, is heard, keeps to the limits, and closes. What it is told is web_queue.c's. */
 #include "aloha/ids.h"
 #include "aloha/log.h"
-#include "aloha/socket_bytes.h"
 #include "aloha/utf8.h"
 #include "web_private.h"
 
@@ -270,7 +269,7 @@ static void look_at_other_bytes(struct connection *connection)
     uint64_t size;
 
     if (!connection->id || connection->closing || !rate.per_minute ||
-        !socket_bytes_read(lws_get_socket_fd(connection->wsi), &size))
+        !socket_bytes_read(&connection->bytes_read, lws_get_socket_fd(connection->wsi), &size))
         return;
     uint64_t messages = connection->in_seen_size + connection->in_messages_size;
     uint64_t other = size > messages ? size - messages : 0;
