@@ -2,6 +2,7 @@
 
 #include "aloha/ids.h"
 #include "aloha/log.h"
+#include "aloha/state_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE_MAX = 4096, HEX_SIZE = 2 * TOKEN_KEY_SIZE };
+enum { PATH_SIZE_MAX = STATE_PATH_SIZE_MAX, HEX_SIZE = 2 * TOKEN_KEY_SIZE };
 _Static_assert((int)TOKEN_KEY_SIZE == (int)SECRET_DIGEST_SIZE, "a digest is a key");
 
 /* Who but the owner may read a file. */
@@ -167,28 +168,6 @@ static bool make_key(struct token_key *out, struct secret *secret, struct compla
     return done || fail(complaint, "secret", "no memory");
 }
 
-/* Makes each directory of the path that is not there; false with errno. */
-static bool make_directories(const char *path)
-{
-    char part[PATH_SIZE_MAX];
-    size_t size = strlen(path);
-
-    if (size >= sizeof part) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    memcpy(part, path, size + 1);
-    for (char *at = part + 1; *at; at++) {
-        if (*at != '/')
-            continue;
-        *at = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return false;
-        *at = '/';
-    }
-    return mkdir(part, 0700) == 0 || errno == EEXIST;
-}
-
 static bool write_fresh(int fd)
 {
     uint8_t bytes[TOKEN_KEY_SIZE];
@@ -229,7 +208,7 @@ static bool load_from(struct token_key *out, const char *dir, struct complaint c
 {
     char path[PATH_SIZE_MAX];
 
-    if (!make_directories(dir))
+    if (!state_dir_make(dir))
         return fail(complaint, dir, strerror(errno));
     if ((size_t)snprintf(path, sizeof path, "%s/secret", dir) >= sizeof path)
         return fail(complaint, dir, "is too long a name");
@@ -237,23 +216,6 @@ static bool load_from(struct token_key *out, const char *dir, struct complaint c
         return fail(complaint, path, strerror(errno));
     struct secret secret;
     return load_file(&secret, path, OWNER_ONLY, complaint) && make_key(out, &secret, complaint);
-}
-
-/* Where the state belongs (systemd.exec(5), XDG Base Directory Specification 0.8). */
-static bool find_state_dir(char out[PATH_SIZE_MAX])
-{
-    const char *systemd = getenv("STATE_DIRECTORY");
-    const char *xdg = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    int size = 0;
-
-    if (systemd && systemd[0])
-        size = snprintf(out, PATH_SIZE_MAX, "%.*s", (int)strcspn(systemd, ":"), systemd);
-    else if (xdg && xdg[0] == '/')
-        size = snprintf(out, PATH_SIZE_MAX, "%s/aloha", xdg);
-    else if (home && home[0] == '/')
-        size = snprintf(out, PATH_SIZE_MAX, "%s/.local/state/aloha", home);
-    return size > 0 && size < PATH_SIZE_MAX;
 }
 
 static bool has_key(const char *dir)
@@ -276,7 +238,7 @@ bool secret_load(struct token_key *out, const struct secret_source *source, cons
     if (state_dir[0])
         return load_from(out, state_dir, complaint);
     fail(complaint, "state", "no home directory");
-    bool has_dir = find_state_dir(dir);
+    bool has_dir = state_dir_find(dir, "");
     if (has_dir && load_from(out, dir, complaint))
         return true;
     if (has_dir && has_key(dir))

@@ -1,0 +1,18 @@
+/* state_dir: where what outlives this process is kept. */
+#ifndef ALOHA_STATE_DIR_H
+#define ALOHA_STATE_DIR_H
+
+#include "aloha/base.h"
+
+enum { STATE_PATH_SIZE_MAX = 4096 };
+
+/* Where the state belongs (systemd.exec(5), XDG Base Directory Specification 0.8).
+ *   wanted   what was asked for; empty: $STATE_DIRECTORY, else $XDG_STATE_HOME/aloha, else
+ *            $HOME/.local/state/aloha.
+ *   returns  false when nothing says where, or the path is too long. The directory need not be there. */
+MUST_USE bool state_dir_find(char out[STATE_PATH_SIZE_MAX], const char *wanted);
+
+/* Makes each directory of the path that is not there, with mode 0700; false with errno. */
+MUST_USE bool state_dir_make(const char *path);
+
+#endif
