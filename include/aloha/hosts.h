@@ -28,9 +28,12 @@ MUST_USE bool hosts_read(struct str list, struct hosts *out);
 /* True when host is one of them: letters of any case, and any port unless the list names one. */
 bool hosts_have(const struct hosts *hosts, struct str host);
 
-/* Adds " ws://NAME wss://NAME" for each, as a Content-Security-Policy's source list takes it. IPv6 addresses
+/* NAME of NAME:PORT; an address with its brackets. */
+struct str host_without_port(struct str host);
+
+/* Adds " ws://NAME wss://NAME" for each, or with secure the latter alone, as a Content-Security-Policy's source list takes it. IPv6 addresses
  * are left out: its grammar has none (CSP Level 3 section 2.3.1). */
-void hosts_write_sources(const struct hosts *hosts, struct buf *out);
+void hosts_write_sources(const struct hosts *hosts, bool secure, struct buf *out);
 
 /* The same for origins: a scheme, "://" and a host in lower case, as browsers write them; never "null",
  * nothing behind the port. Compared byte for byte. */

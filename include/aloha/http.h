@@ -11,7 +11,7 @@
 
 enum {
     HTTP_ANSWER_HEADERS_MAX = 8,
-    HTTP_ANSWER_HEAD_SIZE_MAX = 4096, /* with the longest list of hosts */
+    HTTP_ANSWER_HEAD_SIZE_MAX = 8192, /* with the longest list of hosts and the longest target */
 };
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_OTHER_METHOD };
@@ -19,6 +19,8 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_OTHER_METHOD };
 /* A request as the server library has read it. A header that did not come is empty; `*_count` tells
  * how often it came. */
 struct http_request {
+    bool secure;         /* the browser's connection is encrypted */
+    bool scheme_unknown; /* a proxy in front may have encrypted it or not, and does not tell */
     enum http_method method;
     struct str path;     /* percent-decoded once, without the query */
     struct str version;  /* "HTTP/1.1" */
@@ -46,7 +48,9 @@ struct http_policy {
     bool allow_no_origin;      /* a WebSocket without an Origin header: tools and native clients */
     const struct hosts *hosts; /* any other Host is 421; NULL or empty: every Host is served */
     const struct hosts
-        *origins; /* may open WebSockets beside the page's own; NULL or empty: none */
+        *origins;      /* may open WebSockets beside the page's own; NULL or empty: none */
+    bool secure;       /* this server speaks https: the page's WebSockets are wss:// only */
+    bool demand_https; /* with a certificate that every browser takes: for a year (RFC 6797, R11) */
 };
 
 enum http_action {
@@ -56,6 +60,7 @@ enum http_action {
     HTTP_SHOW_ASSET,  /* the asset in the encoding */
     HTTP_NOT_CHANGED, /* 304 for the asset */
     HTTP_WEBSOCKET,   /* 101: let the library shake hands */
+    HTTP_TO_HTTPS,    /* 308 to the same target over https */
 };
 
 struct http_decision {
@@ -66,12 +71,20 @@ struct http_decision {
     struct str room_id;        /* HTTP_SHOW_ROOM: points into the request's path */
     const struct asset *asset; /* HTTP_SHOW_ASSET, HTTP_NOT_CHANGED */
     bool versioned;            /* the asset was asked for by its address with the digest */
+    struct str host, target;   /* HTTP_TO_HTTPS: point into the head; the host with its port */
+    uint16_t port;             /* HTTP_TO_HTTPS: instead of the host's; 0: that */
     enum encoding encoding;
 };
 
 /* Decides. Never fails: what is wrong with a request becomes a status. */
 void http_decide(struct http_decision *out, const struct http_policy *policy,
                  const struct http_request *request);
+
+/* Decides what plain http gets where https is spoken: the same target there, whatever it is, or an error.
+ *   head  complete, as http_head_judge() has found it.
+ *   port  of https; 0: the one that the request came to. */
+void http_decide_redirect(struct http_decision *out, const struct http_policy *policy,
+                          struct str head, uint16_t port);
 
 struct http_header {
     const char *name; /* lower case, without the colon */
@@ -82,9 +95,10 @@ struct http_header {
 struct http_answer {
     struct http_header headers[HTTP_ANSWER_HEADERS_MAX];
     size_t header_count;
-    const struct hosts *hosts; /* the policy's */
-    struct str body;           /* points into the site, or into `page` */
-    struct buf page;           /* a rendered view, and the header values that are made here */
+    const struct hosts *hosts; /* these three are the policy's */
+    bool secure, demand_https;
+    struct str body; /* points into the site, or into `page` */
+    struct buf page; /* a rendered view, and the header values that are made here */
     char text[192];
 };
 

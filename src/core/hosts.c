@@ -5,7 +5,7 @@
 enum { NAME_SIZE_MAX_OF_DNS = 255, PORT_SIZE_MAX = 6 };
 
 /* What stands in front of the port: all of a name, or an address with its brackets. */
-static struct str without_port(struct str host)
+struct str host_without_port(struct str host)
 {
     const char *end = NULL;
 
@@ -26,7 +26,7 @@ static bool consists_of(struct str text, const char *allowed)
 
 bool host_is_well_formed(struct str host)
 {
-    struct str name = without_port(host);
+    struct str name = host_without_port(host);
     uint64_t port;
     bool good;
 
@@ -67,23 +67,25 @@ bool hosts_read(struct str list, struct hosts *out)
 
 bool hosts_have(const struct hosts *hosts, struct str host)
 {
-    struct str name = without_port(host);
+    struct str name = host_without_port(host);
 
     for (size_t i = 0; i < hosts->count; i++) {
-        bool any_port = without_port(hosts->items[i]).size == hosts->items[i].size;
+        bool any_port = host_without_port(hosts->items[i]).size == hosts->items[i].size;
         if (str_equal_nocase(hosts->items[i], any_port ? name : host))
             return true;
     }
     return false;
 }
 
-void hosts_write_sources(const struct hosts *hosts, struct buf *out)
+void hosts_write_sources(const struct hosts *hosts, bool secure, struct buf *out)
 {
     for (size_t i = 0; i < hosts->count; i++) {
         struct str host = hosts->items[i];
-        if (host.text[0] != '[')
-            buf_add_format(out, " ws://%.*s wss://%.*s", (int)host.size, host.text, (int)host.size,
-                           host.text);
+        if (host.text[0] == '[')
+            continue;
+        if (!secure)
+            buf_add_format(out, " ws://%.*s", (int)host.size, host.text);
+        buf_add_format(out, " wss://%.*s", (int)host.size, host.text);
     }
 }
 

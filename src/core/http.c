@@ -38,6 +38,7 @@ static const struct words {
     {200, "OK", "", ""},
     {302, "Found", "", ""},
     {304, "Not Modified", "", ""},
+    {308, "Permanent Redirect", "", ""},
     {400, "Bad Request", "That request makes no sense",
      "Your browser sent something this server cannot read."},
     {403, "Forbidden", "Not from here", "A call can only be opened from this server's own page."},
@@ -100,7 +101,8 @@ static bool host_is_ours(const struct http_policy *policy, struct str host)
     return !policy->hosts || policy->hosts->count == 0 || hosts_have(policy->hosts, host);
 }
 
-/* A configured origin, or the page's own: scheme "://" and, byte for byte, the Host (RFC 6454 section 7). */
+/* A configured origin, or the page's own: the scheme that it came by, "://" and, byte for byte, the Host
+ * (RFC 6454 section 7). */
 static bool origin_is_ours(const struct http_policy *policy, const struct http_request *request)
 {
     struct str origin = request->origin;
@@ -111,12 +113,13 @@ static bool origin_is_ours(const struct http_policy *policy, const struct http_r
         return false;
     if (policy->origins && origins_have(policy->origins, origin))
         return true;
-    if (str_starts_with(origin, STR("http://")))
-        origin = (struct str){origin.text + 7, origin.size - 7};
-    else if (str_starts_with(origin, STR("https://")))
-        origin = (struct str){origin.text + 8, origin.size - 8};
-    else
+    bool encrypted = str_starts_with(origin, STR("https://"));
+    if (!encrypted && !str_starts_with(origin, STR("http://")))
         return false;
+    if (!request->scheme_unknown && encrypted != request->secure)
+        return false;
+    size_t scheme_size = encrypted ? 8 : 7;
+    origin = (struct str){origin.text + scheme_size, origin.size - scheme_size};
     return str_equal(origin, request->host);
 }
 
@@ -256,6 +259,30 @@ void http_decide(struct http_decision *out, const struct http_policy *policy,
     decide_route(out, policy, request);
 }
 
+void http_decide_redirect(struct http_decision *out, const struct http_policy *policy,
+                          struct str head, uint16_t port)
+{
+    struct str hosts[2], rest = head;
+    struct str method = str_cut(&rest, ' ');
+    struct str target = str_cut(&rest, ' ');
+    size_t host_count = http_head_values(head, STR("host"), hosts, ARRAY_SIZE(hosts));
+
+    *out = (struct http_decision){.action = HTTP_SHOW_ERROR,
+                                  .head_only = str_equal(method, STR("HEAD")),
+                                  .close = true};
+    if (host_count != 1 || !host_is_well_formed(hosts[0])) {
+        out->status = 400;
+    } else if (!host_is_ours(policy, hosts[0])) {
+        out->status = 421;
+    } else {
+        out->action = HTTP_TO_HTTPS;
+        out->status = 308; /* RFC 9110 section 15.4.9 */
+        out->host = hosts[0];
+        out->target = target;
+        out->port = port;
+    }
+}
+
 /* ---- the answer ---- */
 
 static void add_header(struct http_answer *answer, const char *name, const char *value)
@@ -324,13 +351,28 @@ static void pack_page(struct http_answer *out, enum encoding encoding)
     add_header(out, "content-encoding", encoding_name(encoding));
 }
 
+/* The only place where what a request calls this server by comes back to it (R6). */
+static void redirect_to_https(struct http_answer *out, const struct http_decision *decision)
+{
+    struct str host = decision->port ? host_without_port(decision->host) : decision->host;
+
+    buf_add_format(&out->page, "https://%.*s", (int)host.size, host.text);
+    if (decision->port && decision->port != 443)
+        buf_add_format(&out->page, ":%u", decision->port);
+    buf_add(&out->page, decision->target);
+    buf_add(&out->page, (struct str){"", 1});
+    add_header(out, "location", out->page.data);
+}
+
 bool http_answer_init(struct http_answer *out, const struct http_decision *decision,
                       const struct http_policy *policy, const char *fresh_room)
 {
     const struct site *site = policy->site;
     char assets[128];
 
-    *out = (struct http_answer){.hosts = policy->hosts};
+    *out = (struct http_answer){.hosts = policy->hosts,
+                                .secure = policy->secure,
+                                .demand_https = policy->demand_https};
     buf_init(&out->page, PAGE_SIZE_MAX);
     if (decision->asset) {
         asset_headers(out, decision, site);
@@ -342,6 +384,12 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
         snprintf(out->text, sizeof out->text, "/room/%s", fresh_room);
         add_header(out, "location", out->text);
         return true;
+    }
+    if (decision->action == HTTP_TO_HTTPS) {
+        redirect_to_https(out, decision);
+        if (out->page.failed)
+            http_answer_deinit(out);
+        return out->header_count > 0;
     }
     snprintf(assets, sizeof assets, "/assets/%.*s", (int)site->tree_tag.size, site->tree_tag.text);
     add_header(out, "content-type", "text/html; charset=utf-8");
@@ -366,12 +414,14 @@ static void write_header(struct buf *out, const char *name, const char *value)
     buf_add_format(out, "%s: %s\r\n", name, value);
 }
 
-static void write_security_headers(struct buf *out, const struct hosts *hosts)
+static void write_security_headers(struct buf *out, const struct http_answer *answer)
 {
     buf_add_format(out, "content-security-policy: %s", policy_begin);
-    if (hosts)
-        hosts_write_sources(hosts, out);
+    if (answer->hosts)
+        hosts_write_sources(answer->hosts, answer->secure, out);
     buf_add_format(out, "%s\r\n", policy_end);
+    if (answer->demand_https)
+        write_header(out, "strict-transport-security", "max-age=31536000");
     for (size_t i = 0; i < ARRAY_SIZE(security_headers); i++)
         write_header(out, security_headers[i].name, security_headers[i].value);
 }
@@ -383,7 +433,7 @@ void http_answer_write_head(struct buf *out, const struct http_decision *decisio
     write_header(out, "date", date);
     for (size_t i = 0; i < answer->header_count; i++)
         write_header(out, answer->headers[i].name, answer->headers[i].value);
-    write_security_headers(out, answer->hosts);
+    write_security_headers(out, answer);
     if (close)
         write_header(out, "connection", decision->status == 426 ? "close, upgrade" : "close");
     if (decision->status != 304)

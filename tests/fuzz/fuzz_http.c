@@ -133,6 +133,12 @@ static void read_header(struct input *input, struct str line)
         input->site.immutable = !memmem(value.text, value.size, "developing", 10);
         input->policy.allow_no_origin = !memmem(value.text, value.size, "refused", 7);
     }
+    if (str_equal(name, STR("!scheme"))) {
+        request->secure = str_equal(value, STR("https"));
+        request->scheme_unknown = str_equal(value, STR("unknown"));
+        input->policy.secure = request->secure;
+        input->policy.demand_https = request->secure;
+    }
     if (str_equal(name, STR("!hosts")) && !hosts_read(value, &input->hosts))
         input->hosts.count = 0;
     if (str_equal(name, STR("!origins")) && !origins_read(value, &input->origins))
@@ -271,8 +277,10 @@ static bool may_upgrade(const struct input *input)
     if (!is_readable(request) || !is_host_listed(input))
         return false;
     bool is_ours = is_origin_listed(input) ||
-                   is_origin(request->origin, STR("http://"), request->host) ||
-                   is_origin(request->origin, STR("https://"), request->host);
+                   ((!request->secure || request->scheme_unknown) &&
+                    is_origin(request->origin, STR("http://"), request->host)) ||
+                   ((request->secure || request->scheme_unknown) &&
+                    is_origin(request->origin, STR("https://"), request->host));
     return str_equal(request->path, STR("/ws")) && request->method == HTTP_GET &&
            str_equal(request->version, STR("HTTP/1.1")) &&
            str_equal_nocase(request->upgrade, STR("websocket")) &&

@@ -4,8 +4,9 @@
 #include "check.h"
 #include "lines.h"
 
-#include "aloha/http_head.h"
+#include "aloha/http.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -131,6 +132,33 @@ static void check_values(struct str head)
     CHECK(count == found);
 }
 
+/* Sent on to https it is sent to its own target, at a host that it named, in one line. */
+static void check_redirect(struct str head)
+{
+    static const struct site site = {.error_view = {"{{status}}", 10}};
+    static const struct http_policy policy = {.site = &site};
+    struct http_decision decision;
+    struct http_answer answer;
+    struct str target = head, hosts[1] = {{NULL, 0}};
+
+    http_decide_redirect(&decision, &policy, head, 8443);
+    CHECK(decision.status == 308 || decision.status == 400);
+    CHECK(http_answer_init(&answer, &decision, &policy, NULL));
+    const char *location = answer.headers[answer.header_count - 1].value;
+    str_cut(&target, ' ');
+    target = str_cut(&target, ' ');
+    if (decision.status == 308) {
+        CHECK(http_head_values(head, STR("host"), hosts, 1) == 1);
+        struct str name = host_without_port(hosts[0]);
+        char *wanted = NULL;
+        CHECK(asprintf(&wanted, "https://%.*s:8443%.*s", (int)name.size, name.text,
+                       (int)target.size, target.text) > 0);
+        CHECK(strcmp(location, wanted) == 0 && strspn(location, "\r\n ") == 0);
+        free(wanted);
+    }
+    http_answer_deinit(&answer);
+}
+
 static void check_status(unsigned status)
 {
     CHECK(status == 400 || status == 403 || status == 405 || status == 414 || status == 431 ||
@@ -179,6 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(head.size <= size && head.size <= HTTP_HEAD_SIZE_MAX);
         check_complete((struct str){bytes.text, head.size});
         check_values((struct str){bytes.text, head.size});
+        check_redirect((struct str){bytes.text, head.size});
         break;
     case HTTP_HEAD_REFUSED:
         check_status(head.status);

@@ -408,9 +408,9 @@ TEST(an_origin_that_is_not_ours_is_refused)
         bool ours;
     } rows[] = {
         {"http://localhost:3000", "localhost:3000", true},
-        {"https://localhost:3000", "localhost:3000", true},
-        {"https://example.org", "example.org", true},
-        {"https://example.org", "Example.org", false},
+        {"https://localhost:3000", "localhost:3000", false}, /* another scheme, another origin */
+        {"http://example.org", "example.org", true},
+        {"http://example.org", "Example.org", false},
         {"http://[::1]:3000", "[::1]:3000", true},
         {"http://localhost:3001", "localhost:3000", false},
         {"http://localhost", "localhost:3000", false},
@@ -470,6 +470,28 @@ static const struct http_policy named = {
     .hosts = &names,
     .origins = &origins,
 };
+
+static unsigned status_of_origin(const char *origin, bool secure, bool scheme_unknown)
+{
+    struct http_request request = websocket_request();
+
+    request.origin = str_of(origin);
+    request.secure = secure;
+    request.scheme_unknown = scheme_unknown;
+    return status_of(request);
+}
+
+TEST(the_page_s_own_origin_has_the_scheme_that_the_page_came_by) /* SECURITY R16 */
+{
+    EXPECT_UINT(101, status_of_origin("https://localhost:3000", true, false));
+    EXPECT_UINT(403, status_of_origin("http://localhost:3000", true, false));
+    EXPECT_UINT(101, status_of_origin("http://localhost:3000", false, false));
+    EXPECT_UINT(403, status_of_origin("https://localhost:3000", false, false));
+    EXPECT_UINT(101, status_of_origin("https://localhost:3000", false, true));
+    EXPECT_UINT(101, status_of_origin("http://localhost:3000", false, true));
+    EXPECT_UINT(403, status_of_origin("https://evil.example", true, false));
+    EXPECT_UINT(403, status_of_origin("https://evil.example", false, true));
+}
 
 static unsigned named_status(struct http_request request)
 {
@@ -946,6 +968,96 @@ TEST(the_page_may_connect_to_the_names_that_were_given) /* SECURITY R8 */
     EXPECT(contains(value, "; connect-src 'self' ws://call.example.org wss://call.example.org "
                            "ws://a.example:8443 wss://a.example:8443; manifest-src"));
     EXPECT(contains(policy_header_of(""), "; connect-src 'self'; manifest-src"));
+    buf_deinit(&head);
+}
+
+TEST(with_tls_the_page_connects_encrypted_only) /* SECURITY R8 */
+{
+    struct http_policy encrypted = {.site = &site, .hosts = &names, .secure = true};
+    struct http_request request = request_for("/nothing");
+
+    EXPECT(hosts_read(STR("call.example.org,[::1]"), &names));
+    request.host = STR("call.example.org");
+    http_decide(&decision, &encrypted, &request);
+    EXPECT(http_answer_init(&answer, &decision, &encrypted, ""));
+    buf_deinit(&head);
+    buf_init(&head, HTTP_ANSWER_HEAD_SIZE_MAX);
+    http_answer_write_head(&head, &decision, &answer, "", true);
+    EXPECT(contains(buf_str(&head), "; connect-src 'self' wss://call.example.org; manifest-src"));
+    EXPECT(!contains(buf_str(&head), " ws://"));
+    EXPECT(!contains(buf_str(&head), "strict-transport-security"));
+    http_answer_deinit(&answer);
+
+    encrypted.demand_https = true; /* SECURITY R11 */
+    EXPECT(http_answer_init(&answer, &decision, &encrypted, ""));
+    buf_clear(&head);
+    http_answer_write_head(&head, &decision, &answer, "", true);
+    EXPECT(contains(buf_str(&head), "\r\nstrict-transport-security: max-age=31536000\r\n"));
+    http_answer_deinit(&answer);
+    buf_deinit(&head);
+}
+
+/* ---- to https ---- */
+
+/* Where that head is sent; the status in digits when it is nowhere. */
+static const char *sent_to(const char *text, uint16_t port)
+{
+    struct http_head judged = http_head_judge(str_of(text));
+
+    if (judged.verdict != HTTP_HEAD_COMPLETE)
+        return "refused before";
+    http_decide_redirect(&decision, &named, (struct str){text, judged.size}, port);
+    if (!decision.close || !http_answer_init(&answer, &decision, &named, ""))
+        return "wrong";
+    const char *where = decision.status != 308  ? fmt("%u", decision.status)
+                        : answer.body.size == 0 ? fmt("%s", header(&answer, "location"))
+                                                : "a body";
+    http_answer_deinit(&answer);
+    return where;
+}
+
+#define EXPECT_SENT(where, text, port) EXPECT_STR(where, str_of(sent_to(text, port)))
+
+TEST(plain_http_is_sent_to_the_same_target_over_https)
+{
+    names.count = 0;
+    EXPECT_SENT("https://a/", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 443);
+    EXPECT_SENT("https://a:3000/room/tea?x=%20y",
+                "HEAD /room/tea?x=%20y HTTP/1.1\r\nhOST:  a:80 \r\nA: b\r\n\r\n", 3000);
+    EXPECT(decision.head_only);
+    EXPECT_SENT("https://[::1]:8443/x", "GET /x HTTP/1.0\r\nHost: [::1]:80\r\n\r\n", 8443);
+    EXPECT_SENT("https://10.0.0.1:3000/ws",
+                "GET /ws HTTP/1.1\r\nHost: 10.0.0.1:3000\r\nUpgrade: websocket\r\n\r\n", 0);
+    EXPECT_SENT("https://a/", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+}
+
+TEST(a_host_that_is_none_or_not_ours_is_sent_nowhere)
+{
+    names.count = 0;
+    EXPECT_SENT("400", "GET / HTTP/1.1\r\nA: b\r\n\r\n", 443);
+    EXPECT_SENT("400", "GET / HTTP/1.1\r\nHost:\r\n\r\n", 443);
+    EXPECT_SENT("400", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 443);
+    EXPECT_SENT("400", "GET / HTTP/1.1\r\nHost: a@evil.example\r\n\r\n", 443);
+    EXPECT_SENT("refused before", "GET //evil.example/ HTTP/1.1\r\nHost: a\r\n\r\n", 443);
+    EXPECT(hosts_read(STR("call.example.org"), &names));
+    EXPECT_SENT("https://call.example.org/", "GET / HTTP/1.1\r\nHost: call.example.org\r\n\r\n",
+                443);
+    EXPECT_SENT("421", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 443);
+}
+
+TEST(the_longest_target_fits_into_a_redirect_s_head)
+{
+    static char text[HTTP_HEAD_SIZE_MAX + 1];
+
+    EXPECT(hosts_read(STR("a"), &names));
+    int size = snprintf(text, sizeof text, "GET /%0*d HTTP/1.1\r\nHost: a:65535\r\n\r\n",
+                        HTTP_TARGET_SIZE_MAX - 1, 0);
+    http_decide_redirect(&decision, &named, (struct str){text, (size_t)size}, 65535);
+    EXPECT(http_answer_init(&answer, &decision, &named, ""));
+    buf_init(&head, HTTP_ANSWER_HEAD_SIZE_MAX);
+    http_answer_write_head(&head, &decision, &answer, "Sun, 06 Nov 1994 08:49:37 GMT", true);
+    EXPECT(!head.failed);
+    http_answer_deinit(&answer);
     buf_deinit(&head);
 }
 
