@@ -33,7 +33,12 @@
     X(METRIC_HTTP_2XX,          "aloha_http_2xx_total",              "counter", "HTTP answers with a status of 200 to 299.")         \
     X(METRIC_HTTP_3XX,          "aloha_http_3xx_total",              "counter", "HTTP answers with a status of 300 to 399.")         \
     X(METRIC_HTTP_4XX,          "aloha_http_4xx_total",              "counter", "HTTP answers with a status of 400 to 499.")         \
-    X(METRIC_HTTP_5XX,          "aloha_http_5xx_total",              "counter", "HTTP answers with a status of 500 to 599.")
+    X(METRIC_HTTP_5XX,          "aloha_http_5xx_total",              "counter", "HTTP answers with a status of 500 to 599.")         \
+    X(METRIC_TLS_HANDSHAKES,    "aloha_tls_handshakes_total",        "counter", "TLS handshakes that were completed.")               \
+    X(METRIC_TLS_HANDSHAKE_FAILURES, "aloha_tls_handshake_failures_total", "counter", "TLS handshakes that failed or took too long.") \
+    X(METRIC_TLS_RELOADS,       "aloha_tls_reloads_total",           "counter", "Times that the certificate was replaced.")          \
+    X(METRIC_TLS_RELOAD_FAILURES, "aloha_tls_reload_failures_total", "counter", "Times that a new certificate was refused.")         \
+    X(METRIC_TLS_EXPIRY,        "aloha_tls_certificate_expiry_seconds", "gauge", "When the certificate expires, in seconds since 1970; 0 without TLS.")
 /* clang-format on */
 
 #define METRIC_ENUMERATOR(id, name, type, help) id,
