@@ -6,6 +6,7 @@
 #include "aloha/ops.h"
 #include "aloha/secret.h"
 #include "aloha/site_disk.h"
+#include "aloha/tls_link.h"
 #include "aloha/web.h"
 
 #include <jansson.h>
@@ -26,8 +27,9 @@ struct server {
     struct admission *admission;
     struct web *web;
     struct ops *ops;
-    struct listener *listener;
-    uv_signal_t terminate, interrupt;
+    struct listener *listener, *redirect_listener;
+    struct tls_store *tls; /* NULL: plain http */
+    uv_signal_t terminate, interrupt, hangup;
     bool closing;
 };
 
@@ -53,19 +55,20 @@ static int show(void (*write_text)(struct buf *out))
 /* As many descriptors as the connections need, and no more: libwebsockets makes tables of that size
  * and walks through one at each accept (SECURITY F6). Lowers connections_max to what is to be had.
  */
-static void fit_descriptors(struct limits *limits)
+static void fit_descriptors(struct limits *limits, unsigned each)
 {
     struct rlimit descriptors;
 
     if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
         return;
-    rlim_t wanted = (rlim_t)limits->connections_max + DESCRIPTORS_FOR_OURSELVES;
+    rlim_t wanted = (rlim_t)limits->connections_max * each + DESCRIPTORS_FOR_OURSELVES;
     descriptors.rlim_cur = wanted < descriptors.rlim_max ? wanted : descriptors.rlim_max;
     setrlimit(RLIMIT_NOFILE, &descriptors);
     if (descriptors.rlim_cur < wanted) {
-        limits->connections_max = descriptors.rlim_cur > 2 * DESCRIPTORS_FOR_OURSELVES
-                                      ? (uint32_t)(descriptors.rlim_cur - DESCRIPTORS_FOR_OURSELVES)
-                                      : DESCRIPTORS_FOR_OURSELVES;
+        limits->connections_max =
+            descriptors.rlim_cur > 2 * DESCRIPTORS_FOR_OURSELVES
+                ? (uint32_t)(descriptors.rlim_cur - DESCRIPTORS_FOR_OURSELVES) / each
+                : DESCRIPTORS_FOR_OURSELVES / each;
         log_warning("connections_limited", log_uint("connections_max", limits->connections_max));
     }
 }
@@ -85,8 +88,10 @@ static void stop_web(void *ctx)
     web_stop(server->web);
     ops_stop(server->ops);
     server->ops = NULL;
+    tls_store_stop(server->tls);
     uv_close((uv_handle_t *)&server->terminate, NULL);
     uv_close((uv_handle_t *)&server->interrupt, NULL);
+    uv_close((uv_handle_t *)&server->hangup, NULL);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -102,7 +107,24 @@ static void on_signal(uv_signal_t *handle, int number)
              log_uint("seconds", server->config.limits.drain_ms / 1000));
     ops_set_not_ready(server->ops, "draining");
     listener_close(server->listener);
+    listener_close(server->redirect_listener);
     web_drain(server->web, stop_web, server);
+}
+
+/* What can change while the server serves is read anew. */
+static void reload(struct server *server)
+{
+    if (server->closing)
+        return;
+    if (server->tls)
+        tls_store_reload(server->tls);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    log_info("reload_asked", log_text("by", "signal"));
+    reload(handle->data);
 }
 
 static void start_signals(struct server *server)
@@ -110,18 +132,53 @@ static void start_signals(struct server *server)
     signal(SIGPIPE, SIG_IGN);
     uv_signal_init(&server->loop, &server->terminate);
     uv_signal_init(&server->loop, &server->interrupt);
-    server->terminate.data = server->interrupt.data = server;
+    uv_signal_init(&server->loop, &server->hangup);
+    server->terminate.data = server->interrupt.data = server->hangup.data = server;
     uv_signal_start(&server->terminate, on_signal, SIGTERM);
     uv_signal_start(&server->interrupt, on_signal, SIGINT);
+    uv_signal_start(&server->hangup, on_hangup, SIGHUP);
 }
 
 /* ---- starting ---- */
+
+static bool start_tls(struct server *server, char *problem, size_t problem_size)
+{
+    const struct config *config = &server->config;
+    struct tls_store_options options = {
+        .cert_file = config->tls_cert,
+        .key_file = config->tls_key,
+        .state_dir = config->state_dir,
+        .hosts = &config->hosts,
+        .metrics = &server->metrics,
+    };
+    if (!config_has_tls(config))
+        return true;
+    server->tls = tls_store_new(&server->loop, &options, problem, problem_size);
+    return server->tls != NULL;
+}
+
+static bool start_listening(struct server *server, char *problem, size_t problem_size)
+{
+    const struct config *config = &server->config;
+
+    server->listener = listener_open(&server->loop, config->bind, (uint16_t)config->port, web_adopt,
+                                     server->web, problem, problem_size);
+    if (!server->listener || config->redirect_port == CONFIG_PORT_OFF)
+        return server->listener != NULL;
+    web_redirect_to(server->web, listener_port(server->listener));
+    server->redirect_listener =
+        listener_open(&server->loop, config->bind, (uint16_t)config->redirect_port,
+                      web_adopt_redirect, server->web, problem, problem_size);
+    return server->redirect_listener != NULL;
+}
 
 static bool start_planes(struct server *server, char *problem, size_t problem_size)
 {
     struct siphash_key key;
     const struct config *config = &server->config;
 
+    if (!start_tls(server, problem, problem_size))
+        return false;
     ids_random(&key, sizeof key);
     server->admission = admission_new(&config->limits, key);
     struct web_options web = {
@@ -134,6 +191,7 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
         .metrics = &server->metrics,
         .admission = server->admission,
         .trusted_proxies = &config->trusted_proxies,
+        .tls = server->tls,
         .key = key,
     };
     if (!secret_load(&web.token_key, &config->secret, config->state_dir, problem, problem_size))
@@ -152,9 +210,7 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
     server->ops = ops_new(&server->loop, &ops, problem, problem_size);
     if (!server->ops)
         return false;
-    server->listener = listener_open(&server->loop, config->bind, (uint16_t)config->port, web_adopt,
-                                     server->web, problem, problem_size);
-    return server->listener != NULL;
+    return start_listening(server, problem, problem_size);
 }
 
 static void announce(struct server *server)
@@ -162,12 +218,16 @@ static void announce(struct server *server)
     uint16_t port = listener_port(server->listener);
 
     log_info("listening", log_text("plane", "public"), log_text("address", server->config.bind),
-             log_uint("port", port));
+             log_uint("port", port), log_text("scheme", server->tls ? "https" : "http"));
+    if (server->redirect_listener)
+        log_info("listening", log_text("plane", "redirect"),
+                 log_text("address", server->config.bind),
+                 log_uint("port", listener_port(server->redirect_listener)));
     log_info("listening", log_text("plane", "operator"), log_text("address", "127.0.0.1"),
              log_uint("port", ops_port(server->ops)));
     ops_set_not_ready(server->ops, NULL);
     log_info("ready", log_text("version", ALOHA_VERSION));
-    console_show_addresses(server->config.bind, port, &server->config.hosts);
+    console_show_addresses(server->config.bind, port, server->tls, &server->config.hosts);
 }
 
 /* Ends what has been started, in the order that libwebsockets wants, and checks that nothing is
@@ -193,8 +253,10 @@ static int serve(struct server *server)
     } else {
         status = complain(problem, EXIT_CANNOT_START);
         ops_stop(server->ops);
+        listener_close(server->listener);
         if (server->web)
             web_stop(server->web);
+        tls_store_stop(server->tls);
     }
     finish(server);
     if (status == 0)
@@ -236,7 +298,8 @@ int main(int argc, char *argv[])
         return complain(problem, EXIT_BAD_USAGE);
     console_start_log((enum log_level)server.config.log_level,
                       (enum log_format)server.config.log_format);
-    fit_descriptors(&server.config.limits);
+    fit_descriptors(&server.config.limits,
+                    config_has_tls(&server.config) ? TLS_LINK_DESCRIPTORS : 1);
     log_switched_off(&server.config);
     json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */
     if (uv_loop_init(&server.loop) != 0)

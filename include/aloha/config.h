@@ -16,6 +16,7 @@ struct secret_source {
     const char *value; /* itself, from the environment; NULL: not given there */
     const char *file;  /* its path; empty: not given */
 };
+enum { CONFIG_PORT_OFF = 65536 };
 
 struct config {
     /* Texts point into argv or the environment, and so do the lists of names. */
@@ -24,6 +25,11 @@ struct config {
     struct hosts hosts, origins;
     uint32_t allow_no_origin; /* 1: yes */
     const char *assets;       /* empty: those in the binary */
+
+    uint32_t tls;         /* 1: self-signed */
+    const char *tls_cert; /* both or none */
+    const char *tls_key;
+    uint32_t redirect_port; /* CONFIG_PORT_OFF: none */
 
     struct ip_networks trusted_proxies;
 
@@ -49,6 +55,8 @@ MUST_USE bool config_read(struct config *out, int argc, char *const argv[],
 
 /* "room-peers-max" as "ALOHA_ROOM_PEERS_MAX". */
 void config_environment_name(const char *name, char *out, size_t out_size);
+/* True when the public port speaks https. */
+bool config_has_tls(const struct config *config);
 
 /* What `aloha --help` shows, at most 80 columns wide. */
 void config_write_help(struct buf *out);

@@ -9,6 +9,7 @@
 #include "aloha/http.h"
 #include "aloha/hub.h"
 #include "aloha/ip.h"
+#include "aloha/tls_store.h"
 
 #include <sys/socket.h>
 #include <uv.h>
@@ -23,6 +24,7 @@ struct web_options {
     struct metrics *metrics;
     struct admission *admission;
     const struct ip_networks *trusted_proxies;
+    struct tls_store *tls; /* connections of web_adopt() speak TLS; NULL: not */
     struct siphash_key key;
     struct token_key token_key;
 };
@@ -43,6 +45,11 @@ MUST_USE struct web *web_new(uv_loop_t *loop, const struct web_options *options)
  * connections_max and the time for a head alone; whoever can connect from a trusted address can name
  * any client; and a proxy that adds no X-Forwarded-For is one client itself, with all who are behind it. */
 void web_adopt(void *ctx, int fd, const struct sockaddr *from);
+
+/* The same for a port where plain http is sent on to https: each connection gets one answer. */
+void web_adopt_redirect(void *ctx, int fd, const struct sockaddr *from);
+/* Where to; before the first connection of web_adopt_redirect(). */
+void web_redirect_to(struct web *web, uint16_t https_port);
 
 size_t web_connection_count(const struct web *web);
 

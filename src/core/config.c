@@ -66,7 +66,10 @@ static bool store(struct config *config, struct meaning meaning, const char *val
         *(const char **)field = value;
         return true;
     case OPTION_UINT:
-        if (!str_to_uint(str_of(value), option->max, &number) || number < option->min)
+    case OPTION_PORT:
+        if (option->type == OPTION_PORT && strcmp(value, "off") == 0)
+            number = CONFIG_PORT_OFF;
+        else if (!str_to_uint(str_of(value), option->max, &number) || number < option->min)
             return false;
         break;
     case OPTION_CHOICE:
@@ -165,6 +168,27 @@ static bool read_flag(struct config *config, int argc, char *const argv[], int *
     return store_or_complain(config, meaning, where, value, problem, problem_size);
 }
 
+/* What each for itself may be, but not together. */
+static bool check_together(const struct config *config, char *problem, size_t problem_size)
+{
+    const char *wrong = NULL;
+
+    if (!config->tls_cert[0] != !config->tls_key[0])
+        wrong = "--tls-cert, --tls-key: one needs the other";
+    else if (config->tls && config->tls_cert[0])
+        wrong = "--tls: self-signed and --tls-cert exclude each other";
+    else if (config->redirect_port != CONFIG_PORT_OFF && !config_has_tls(config))
+        wrong = "--redirect-port: needs https: --tls-cert and --tls-key, or --tls self-signed";
+    if (wrong)
+        snprintf(problem, problem_size, "%s", wrong);
+    return !wrong;
+}
+
+bool config_has_tls(const struct config *config)
+{
+    return config->tls || config->tls_cert[0];
+}
+
 static bool read_all(struct config *out, int argc, char *const argv[], char *const environment[],
                      char *problem, size_t problem_size)
 {
@@ -185,7 +209,7 @@ static bool read_all(struct config *out, int argc, char *const argv[], char *con
                  out->limits.ping_after_ms / 1000);
         return false;
     }
-    return true;
+    return check_together(out, problem, problem_size);
 }
 
 bool config_read(struct config *out, int argc, char *const argv[], char *const environment[],

@@ -28,9 +28,13 @@ static void add_wrapped(struct buf *out, struct str text)
 static void add_option_help(struct buf *out, const struct option *option)
 {
     static const char *const values[] = {
-        [OPTION_UINT] = "NUMBER",        [OPTION_TEXT] = "TEXT",
-        [OPTION_PATH] = "PATH",          [OPTION_HOSTS] = "NAME,...",
-        [OPTION_ORIGINS] = "ORIGIN,...", [OPTION_NETWORKS] = "NETWORK,...",
+        [OPTION_UINT] = "NUMBER",
+        [OPTION_PORT] = "NUMBER",
+        [OPTION_TEXT] = "TEXT",
+        [OPTION_PATH] = "PATH",
+        [OPTION_HOSTS] = "NAME,...",
+        [OPTION_ORIGINS] = "ORIGIN,...",
+        [OPTION_NETWORKS] = "NETWORK,...",
         [OPTION_SECRET] = "PATH",
     };
     const char *value = option->type == OPTION_CHOICE ? option->choices : values[option->type];

@@ -6,6 +6,7 @@
 
 enum option_type {
     OPTION_UINT,   /* decimal digits, from min to max */
+    OPTION_PORT,   /* the same, or "off": CONFIG_PORT_OFF */
     OPTION_TEXT,   /* anything */
     OPTION_PATH,   /* of a file or directory */
     OPTION_CHOICE, /* one of the words in `choices`; the field gets its index */

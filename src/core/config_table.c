@@ -29,6 +29,18 @@ static const struct option serving[] = {
         "for work on the page."),
 };
 
+static const struct option tls[] = {
+    CHOICE("tls", tls, "no", "no|self-signed",
+        "Whether to speak https with a certificate that is made and kept here, for this machine's names and addresses: "
+        "browsers ask once whether to trust it."),
+    TEXT("tls-cert", OPTION_PATH, tls_cert, "",
+        "PEM file with this server's certificate and its chain: https. Read again when it changes, and at SIGHUP."),
+    TEXT("tls-key", OPTION_PATH, tls_key, "",
+        "PEM file with the certificate's key, without a password."),
+    {"redirect-port", OPTION_PORT, FIELD(redirect_port), "off", 0, 65535, UNIT_NONE, NULL,
+        "TCP port, on the same address, where plain http is sent on to https; 0 takes any free one.", NULL},
+};
+
 static const struct option proxy[] = {
     TEXT("trusted-proxies", OPTION_NETWORKS, trusted_proxies, "",
         "Addresses and networks of proxies in front of this server: what they say in X-Forwarded-For is believed, and "
@@ -64,6 +76,7 @@ static const struct option limit_options[] = {LIMIT_TABLE(LIMIT_OPTION)};
 #define GROUP(title, options) {title, options, ARRAY_SIZE(options)}
 const struct option_group config_groups[] = {
     GROUP("Serving", serving),
+    GROUP("TLS", tls),
     GROUP("Behind a proxy", proxy),
     GROUP("Operator", operator_plane),
     GROUP("Log", logging),
@@ -113,8 +126,9 @@ void option_describe_values(const struct option *option, char out[OPTION_VALUES_
 
     if (option->type == OPTION_CHOICE)
         describe_choices(option->choices, out);
-    else if (option->type == OPTION_UINT)
-        snprintf(out, OPTION_VALUES_SIZE_MAX, "a number from %u to %u", option->min, option->max);
+    else if (option->type == OPTION_UINT || option->type == OPTION_PORT)
+        snprintf(out, OPTION_VALUES_SIZE_MAX, "a number from %u to %u%s", option->min, option->max,
+                 option->type == OPTION_PORT ? ", or off" : "");
     else
         snprintf(out, OPTION_VALUES_SIZE_MAX, "%s", words[option->type]);
 }

@@ -59,7 +59,7 @@ void console_start_log(enum log_level level, enum log_format format)
     log_init(&sink, level);
 }
 
-static void show_networks(uint16_t port)
+static void show_networks(uint16_t port, bool secure)
 {
     struct ifaddrs *all = NULL;
 
@@ -71,9 +71,8 @@ static void show_networks(uint16_t port)
             !(at->ifa_flags & IFF_UP))
             continue;
         inet_ntop(AF_INET, &((struct sockaddr_in *)at->ifa_addr)->sin_addr, text, sizeof text);
-        printf("  From your network   http://%s:%u/   (browsers allow cameras there over https "
-               "only)\n",
-               text, port);
+        printf("  From your network   http%s://%s:%u/%s\n", secure ? "s" : "", text, port,
+               secure ? "" : "   (browsers allow cameras there over https only)");
     }
     freeifaddrs(all);
 }
@@ -83,21 +82,23 @@ static bool is_any(const char *address)
     return strcmp(address, "::") == 0 || strcmp(address, "0.0.0.0") == 0;
 }
 
-static void show_addresses(const char *bind, uint16_t port)
+static void show_addresses(const char *bind, uint16_t port, bool secure)
 {
     bool loopback = strcmp(bind, "127.0.0.1") == 0 || strcmp(bind, "::1") == 0;
     bool ipv6 = strchr(bind, ':') != NULL;
+    const char *scheme = secure ? "https" : "http";
 
     if (is_any(bind) || loopback)
-        printf("  On this machine     http://localhost:%u/\n", port);
+        printf("  On this machine     %s://localhost:%u/\n", scheme, port);
     else
-        printf("  Open                http://%s%s%s:%u/\n", ipv6 ? "[" : "", bind, ipv6 ? "]" : "",
-               port);
+        printf("  Open                %s://%s%s%s:%u/\n", scheme, ipv6 ? "[" : "", bind,
+               ipv6 ? "]" : "", port);
     if (is_any(bind))
-        show_networks(port);
+        show_networks(port, secure);
 }
 
-void console_show_addresses(const char *bind, uint16_t port, const struct hosts *hosts)
+void console_show_addresses(const char *bind, uint16_t port, const struct tls_store *tls,
+                            const struct hosts *hosts)
 {
     printf("aloha " ALOHA_VERSION "\n\n");
     for (size_t i = 0; i < hosts->count; i++)
@@ -105,7 +106,12 @@ void console_show_addresses(const char *bind, uint16_t port, const struct hosts 
     if (hosts->count)
         printf("  Listening on        port %u of %s\n", port, bind);
     else
-        show_addresses(bind, port);
+        show_addresses(bind, port, tls != NULL);
+    if (tls && tls_store_is_self_signed(tls))
+        printf("\n  Browsers warn of its certificate, which was made here; its SHA-256 fingerprint "
+               "is\n"
+               "  %s\n",
+               tls_store_fingerprint(tls));
     printf("\n  Open it, allow the camera, and share the link of the room. Ctrl-C ends it.\n\n");
     fflush(stdout);
 }

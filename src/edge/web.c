@@ -158,28 +158,59 @@ static struct connection *new_connection(struct web *web, const struct sockaddr 
     return connection;
 }
 
-void web_adopt(void *ctx, int fd, const struct sockaddr *from)
+/* Takes the descriptor if the limits let it in; NULL: they do not, and it is closed. */
+static struct connection *let_in(struct web *web, int fd, const struct sockaddr *from)
 {
-    struct web *web = ctx;
     uint64_t *values = web->options.metrics->values;
 
     if (web->draining || web->connection_count >= web->options.limits->connections_max ||
         (rlim_t)fd + DESCRIPTORS_KEPT_FREE > web->descriptors_max) {
         values[METRIC_REFUSED_FULL]++;
         close(fd);
-        return;
+        return NULL;
     }
     struct connection *connection = new_connection(web, from);
     if (!connection) {
         close(fd);
-        return;
+        return NULL;
     }
     socket_bytes_start(&connection->bytes_read, fd);
     DL_APPEND(web->connections, connection);
     values[METRIC_CONNECTIONS] = ++web->connection_count;
     values[METRIC_CONNECTIONS_TOTAL]++;
+    return connection;
+}
+
+static void watch(struct connection *connection, int fd)
+{
     if (!web_door_open(connection, fd))
         web_connection_free(connection);
+}
+
+void web_adopt(void *ctx, int fd, const struct sockaddr *from)
+{
+    struct connection *connection = let_in(ctx, fd, from);
+
+    if (!connection)
+        return;
+    connection->expects_tls = connection->web->options.tls != NULL;
+    watch(connection, fd);
+}
+
+void web_adopt_redirect(void *ctx, int fd, const struct sockaddr *from)
+{
+    struct connection *connection = let_in(ctx, fd, from);
+
+    if (!connection)
+        return;
+    connection->redirects = true;
+    connection->redirect_port = connection->web->https_port;
+    watch(connection, fd);
+}
+
+void web_redirect_to(struct web *web, uint16_t https_port)
+{
+    web->https_port = https_port;
 }
 
 void web_admit(struct connection *connection, int fd)

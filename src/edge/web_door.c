@@ -4,6 +4,7 @@
  * (http_head.h). */
 #include "aloha/forwarded.h"
 #include "aloha/log.h"
+#include "aloha/tls_link.h"
 #include "web_private.h"
 
 #include <errno.h>
@@ -127,18 +128,18 @@ static void pass(struct connection *connection, struct http_head head, struct st
 
 /* Answers without the library: it must not read these bytes. They are read away first, or the
  * kernel would answer them with a reset that overtakes our words. */
-static void refuse(struct connection *connection, unsigned status)
+static void answer(struct connection *connection, const struct http_decision *decision)
 {
     static char bytes[64 * 1024];
-    struct http_decision decision = {.action = HTTP_SHOW_ERROR, .status = status, .close = true};
+    struct http_policy policy = web_http_policy(connection);
     struct http_answer answer;
     struct buf out;
     int fd = connection->door->fd;
 
     buf_init(&out, sizeof bytes);
-    web_http_count(connection->web->options.metrics, status);
-    if (http_answer_init(&answer, &decision, &connection->web->options.policy, NULL))
-        web_http_compose(&out, &decision, &answer, answer.body.size, true);
+    web_http_count(connection->web->options.metrics, decision->status);
+    if (http_answer_init(&answer, decision, &policy, NULL))
+        web_http_compose(&out, decision, &answer, answer.body.size, true);
     bool head_only = recv(fd, bytes, sizeof bytes, 0) >= 5 &&
                      str_starts_with((struct str){bytes, 5}, STR("HEAD "));
     size_t size = out.size - (head_only ? answer.body.size : 0);
@@ -146,8 +147,38 @@ static void refuse(struct connection *connection, unsigned status)
         shutdown(fd, SHUT_WR);
     http_answer_deinit(&answer);
     buf_deinit(&out);
-    log_debug("http_refused", log_uint("status", status));
     end(connection);
+}
+
+static void refuse(struct connection *connection, unsigned status)
+{
+    struct http_decision decision = {.action = HTTP_SHOW_ERROR, .status = status, .close = true};
+
+    log_debug("http_refused", log_uint("status", status));
+    answer(connection, &decision);
+}
+
+static void redirect(struct connection *connection, struct str head)
+{
+    struct http_policy policy = web_http_policy(connection);
+    struct http_decision decision;
+
+    http_decide_redirect(&decision, &policy, head, connection->redirect_port);
+    answer(connection, &decision);
+}
+
+/* A client that speaks TLS gets a link in front of it, and from there its requests come in plain. */
+static void start_tls(struct connection *connection)
+{
+    struct web *web = connection->web;
+    int fd = tls_link_open(web->loop, web->options.tls, unwatch(connection));
+
+    connection->expects_tls = false;
+    connection->secure = true;
+    if (fd >= 0)
+        socket_bytes_start(&connection->bytes_read, fd);
+    if (fd < 0 || !web_door_open(connection, fd))
+        web_connection_free(connection);
 }
 
 /* Nothing new came: it will not either, when the other end has closed its direction. */
@@ -171,6 +202,11 @@ static void look(struct door *door)
         end(connection); /* it broke, or ended in the middle of a head */
         return;
     }
+    if (connection->expects_tls && bytes[0] == TLS_HANDSHAKE_RECORD) {
+        start_tls(connection);
+        return;
+    }
+    connection->redirects = connection->redirects || connection->expects_tls;
     struct str peeked = {bytes, (size_t)size};
     struct http_head head = judge(connection->web, peeked);
     if (head.verdict == HTTP_HEAD_INCOMPLETE)
@@ -179,6 +215,8 @@ static void look(struct door *door)
         refuse(connection, head.status);
     else if (!web_count(connection, client_of(connection, (struct str){bytes, head.size})))
         refuse(connection, 429);
+    else if (connection->redirects)
+        redirect(connection, (struct str){bytes, head.size});
     else
         pass(connection, head, peeked);
 }

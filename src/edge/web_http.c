@@ -63,9 +63,14 @@ static void read_target(struct http_request *request, struct lws *wsi, struct re
 
 #define COPY(token, field) copy_header(wsi, token, texts->field, sizeof texts->field)
 
-static void read_request(struct http_request *request, struct lws *wsi, struct request_texts *texts)
+static void read_request(struct http_request *request, const struct connection *connection,
+                         struct request_texts *texts)
 {
+    struct lws *wsi = connection->wsi;
+
     *request = (struct http_request){
+        .secure = connection->secure,
+        .scheme_unknown = connection->proxied && !connection->secure,
         .version = COPY(WSI_TOKEN_HTTP, version),
         .headers_size = headers_size(wsi),
         .host = COPY(WSI_TOKEN_HOST, host),
@@ -193,11 +198,21 @@ static int answer(struct connection *connection, const struct http_decision *dec
     return 0;
 }
 
+struct http_policy web_http_policy(const struct connection *connection)
+{
+    const struct web_options *options = &connection->web->options;
+    struct http_policy policy = options->policy;
+
+    policy.secure = options->tls != NULL;
+    policy.demand_https = connection->secure && tls_store_is_trusted(options->tls);
+    return policy;
+}
+
 /* The policy of this request: while developing, with the site as it is on the disk now. */
 static struct http_policy policy_now(struct connection *connection)
 {
     struct web *web = connection->web;
-    struct http_policy policy = web->options.policy;
+    struct http_policy policy = web_http_policy(connection);
 
     if (web->options.assets_dir) {
         site_disk_free(connection->site);
@@ -218,7 +233,7 @@ int web_http_request(struct connection *connection)
     struct http_request request;
     struct http_decision decision;
 
-    read_request(&request, connection->wsi, &texts);
+    read_request(&request, connection, &texts);
     http_decide(&decision, &policy, &request);
     log_debug("http_answered", log_uint("status", decision.status));
     return answer(connection, &decision, &policy);
@@ -261,7 +276,7 @@ int web_http_upgrade(struct connection *connection)
     struct request_texts texts;
     struct http_request request;
     struct http_decision decision;
-    read_request(&request, wsi, &texts);
+    read_request(&request, connection, &texts);
     http_decide(&decision, &policy, &request);
     if (decision.action == HTTP_WEBSOCKET)
         return 0;

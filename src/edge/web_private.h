@@ -20,10 +20,14 @@ struct connection {
     struct connection *prev_settling, *next_settling; /* web->settling, while `settling` */
     bool settling;                                    /* answered; to be watched after this turn */
     uint64_t opened_tick;
-    struct ip address; /* of its other end */
-    bool proxied;      /* which is a proxy of ours: requests count for their clients (web.h) */
-    bool counted;      /* by admission.h, for `from` */
-    address_key from;  /* the client of its last request */
+    struct ip address;      /* of its other end */
+    bool expects_tls;       /* nothing has come yet */
+    bool secure;            /* it is a plain end of TLS (tls_link.h) */
+    bool redirects;         /* plain http where https is spoken: gets one answer */
+    uint16_t redirect_port; /* its https_port; 0: the one that it came to */
+    bool proxied;           /* which is a proxy of ours: requests count for their clients (web.h) */
+    bool counted;           /* by admission.h, for `from` */
+    address_key from;       /* the client of its last request */
     struct connection *prev, *next;                 /* web->connections (utlist) */
     struct connection *prev_closing, *next_closing; /* web->closing, while `closing` */
 
@@ -78,7 +82,8 @@ struct web {
     struct str library_headers[LIBRARY_HEADERS_MAX]; /* what the library knows; see http_head.h */
     size_t library_header_count;
     size_t connection_count;
-    int arrivals; /* web_door.c: an epoll of AF_UNIX sockets, and the loop's look at it */
+    uint16_t https_port; /* that the port of web_adopt_redirect() leads to */
+    int arrivals;        /* web_door.c: an epoll of AF_UNIX sockets, and the loop's look at it */
     uv_poll_t arrivals_poll;
     struct connection *adopting; /* the one that lws_adopt_...() is about */
     struct connection **by_slot; /* limits->connections_max; indexed by the low half of a conn_id */
@@ -125,7 +130,9 @@ void web_door_watch_settled(struct web *web);          /* at the end of the loop
 void web_door_shut(
     struct connection *connection); /* stops watching; may be called when it does not */
 
-/* web_http.c: one request. Return values are those of a libwebsockets callback. */
+/* web_http.c: one request. The policy of a connection, with the site of the binary. */
+struct http_policy web_http_policy(const struct connection *connection);
+/* Also web_http.c. Return values are those of a libwebsockets callback. */
 int web_http_request(struct connection *connection);
 int web_http_writeable(struct connection *connection);
 /* Judges an upgrade: 0 lets the library shake hands, -1 ends the connection, answered or not. */

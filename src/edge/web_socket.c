@@ -1,6 +1,7 @@
 /* One WebSocket: it opens, is heard, keeps to the limits, and closes. What it is told is web_queue.c's. */
 #include "aloha/ids.h"
 #include "aloha/log.h"
+#include "aloha/tls_link.h"
 #include "aloha/utf8.h"
 #include "web_private.h"
 
@@ -101,6 +102,8 @@ static void cut(struct connection *connection)
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
     web_queue_discard(connection);
+    if (connection->secure)
+        tls_link_cut(connection->web->options.tls, fd);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     shutdown(fd, SHUT_RDWR);
 }
