@@ -17,6 +17,8 @@
  *   t1500        1500 ms go by, then the hub looks after its deadlines
  *   y86400       the wall clock goes on by that many seconds
  *   D            the hub drains;  f+ f-  it refuses joins, or no longer
+ *   x0           the operator removes the last peer that client 0 was;  z ROOM  closes a room
+ *   q+ q-        the operator draws a cordon, or takes it away
  *   n            this process is gone, and the next one begins with the same key
  *
  * Every effect is compared with a model that is made of what was sent alone: who sits where, who is away,
@@ -151,6 +153,35 @@ static void drain(struct world *world)
     hub_drain(world->hub, world->now_ms);
     CHECK(world->event.answers == live);
     oracle_end_event(world);
+}
+
+/* ---- the operator ---- */
+
+static void remove_peer(struct world *world, struct client *client)
+{
+    struct peer *peer = oracle_begin_removal(world, client->peer_id);
+
+    oracle_tell_time(world);
+    CHECK(hub_remove_peer(world->hub, str_of(client->peer_id), world->now_ms) == (peer != NULL));
+    oracle_end_removal(world, peer);
+}
+
+static void close_room(struct world *world, struct str room)
+{
+    struct str own = check_copy(room);
+    bool exists = oracle_begin_closing(world, own);
+
+    oracle_tell_time(world);
+    CHECK(hub_close_room(world->hub, own, world->now_ms) == exists);
+    oracle_end_closing(world);
+    free((char *)own.text);
+}
+
+static void set_cordon(struct world *world, bool on)
+{
+    world->cordoned = on;
+    hub_set_cordon(world->hub, on);
+    CHECK(hub_is_cordoned(world->hub) == on);
 }
 
 /* ---- processes ---- */
@@ -303,6 +334,9 @@ static void run_client_line(struct world *world, char what, struct client *clien
     case 'h':
         heard(world, client);
         break;
+    case 'x':
+        remove_peer(world, client);
+        break;
     case 'c':
         closed(world, client, rest.size ? rest.text[0] : 'r');
         break;
@@ -324,6 +358,10 @@ static void run_world_line(struct world *world, char what, struct str rest)
     } else if (what == 'f') {
         world->refuses_joins = str_equal(rest, STR("+"));
         hub_refuse_joins(world->hub, world->refuses_joins);
+    } else if (what == 'z') {
+        close_room(world, str_trim(rest));
+    } else if (what == 'q') {
+        set_cordon(world, str_equal(rest, STR("+")));
     } else if (what == 'y' && is_number) {
         world->wall_s += number;
     } else if ((what == 'w' || what == 't') && is_number) {
@@ -338,7 +376,7 @@ static void run_line(struct world *world, struct str line)
     if (line.size == 0)
         return;
     struct str rest = {line.text + 1, line.size - 1};
-    if (!memchr("nDfywt", line.text[0], 6) && rest.size && is_client(rest.text[0]))
+    if (!memchr("nDfywtzq", line.text[0], 8) && rest.size && is_client(rest.text[0]))
         run_client_line(world, line.text[0], &world->clients[rest.text[0] - '0'],
                         (struct str){rest.text + 1, rest.size - 1});
     else

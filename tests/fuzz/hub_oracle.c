@@ -267,8 +267,9 @@ static void vacate(struct world *world, const char *room)
         struct peer *peer = &world->peers[i];
         if (!is_member(peer, room))
             continue;
-        CHECK(peer->client ? event->is_tick || peer->client == event->actor
-                           : event->is_tick && is_due(world, peer));
+        CHECK(peer == event->removed ||
+              (peer->client ? event->is_tick || peer->client == event->actor
+                            : event->is_tick && is_due(world, peer)));
         if (peer->client)
             peer->client->has_left = true;
         remove_peer(world, peer);
@@ -416,6 +417,16 @@ static bool is_usable(struct world *world, const struct claim *claim)
            age_s <= LIMIT_TOKEN_AGE_MAX_S;
 }
 
+static bool room_exists(const struct world *world, const char *room)
+{
+    return count_members(world, room) + count_knocks(world, room) > 0;
+}
+
+static bool may_make_rooms(const struct world *world)
+{
+    return !world->draining && !world->cordoned;
+}
+
 /* The actor joins, or somebody who knocked is let in. */
 static struct peer *enter_fresh(struct world *world, struct client *to, const json_t *root)
 {
@@ -428,6 +439,7 @@ static struct peer *enter_fresh(struct world *world, struct client *to, const js
         CHECK(strcmp(text_of(event->root, "type"), "JoinRoom") == 0);
         CHECK(!json_object_get(event->root, "resumeToken") && !is_locked(world, room));
         CHECK(strcmp(peer_id, event->fresh_id) == 0);
+        CHECK(!world->refuses_joins && (may_make_rooms(world) || room_exists(world, room)));
         peer = add_peer(world, peer_id, room);
         peer->name = wanted_name(event);
         event->answers++;
@@ -461,7 +473,8 @@ static struct peer *enter_again(struct world *world, struct client *to, const js
         event->flushed_count = 0;
         return peer;
     }
-    CHECK(!event->replaced);
+    CHECK(!event->replaced && !world->draining);
+    CHECK(may_make_rooms(world) || room_exists(world, claim->room));
     peer = add_peer(world, claim->peer_id, claim->room);
     peer->process = claim->process;
     peer->name = wanted_name(event);
@@ -559,7 +572,9 @@ static void on_user_left(struct world *world, struct client *to, const json_t *r
         begin_round(world, ROUND_LEFT, leaver);
         CHECK(strlen(text_of(root, "reason")) < sizeof world->round.reason);
         snprintf(world->round.reason, sizeof world->round.reason, "%s", text_of(root, "reason"));
-        if (!leaver->client)
+        if (leaver == world->event.removed)
+            CHECK(strcmp(world->round.reason, "removed") == 0);
+        else if (!leaver->client)
             CHECK(world->event.is_tick && is_due(world, leaver) &&
                   strcmp(world->round.reason, "timeout") == 0);
     }
@@ -594,6 +609,7 @@ static void on_waiting(struct world *world, struct client *to)
     CHECK(strcmp(text_of(event->root, "type"), "JoinRoom") == 0);
     const char *room = text_of(event->root, "roomId");
     CHECK(is_locked(world, room) && !json_object_get(event->root, "resumeToken"));
+    CHECK(!world->refuses_joins);
     CHECK(count_members(world, room) < ROOM_PEERS_MAX &&
           count_knocks(world, room) < ROOM_PEERS_MAX);
     struct peer *peer = add_peer(world, event->fresh_id, room);
@@ -668,15 +684,15 @@ static void on_refused(struct world *world, struct client *to, enum err err)
 static void check_join_error(struct world *world, enum err err)
 {
     const char *room = text_of(world->event.root, "roomId");
-    bool exists = count_members(world, room) + count_knocks(world, room) > 0;
+    bool exists = room_exists(world, room);
     const struct claim *claim = claim_of(world);
 
     if (err == ERR_ROOM_FULL)
         CHECK(count_members(world, room) == ROOM_PEERS_MAX ||
               (is_locked(world, room) && count_knocks(world, room) == ROOM_PEERS_MAX));
     if (err == ERR_HUB_FULL)
-        CHECK(world->refuses_joins || (world->draining && (!exists || claim)) ||
-              (!exists && count_rooms(world) == ROOMS_MAX) ||
+        CHECK(world->refuses_joins || (!may_make_rooms(world) && !exists) ||
+              (world->draining && claim) || (!exists && count_rooms(world) == ROOMS_MAX) ||
               (is_locked(world, room) && all_kept_size(world) > BACKLOGS_SIZE_MAX / 2));
     if (err == ERR_BAD_RESUME_TOKEN)
         CHECK(!claim || !is_usable(world, claim));
@@ -852,9 +868,25 @@ static void check_close(struct world *world, const struct client *client, enum c
         CHECK(world->event.is_tick && world->draining);
         CHECK(world->clock_ms >= client->leave_at_ms + drain_slack_ms(world));
         break;
+    case CLOSE_REMOVED:
+        CHECK(world->event.removed || world->event.closed.size);
+        CHECK(!world->event.removed || client == world->event.actor);
+        break;
     default:
         CHECK(why == CLOSE_REPLACED); /* all others are reasons that no script gives */
     }
+}
+
+static bool is_of_room(const struct peer *peer, struct str room)
+{
+    return peer->room[0] && str_equal(str_of(peer->room), room);
+}
+
+/* Nobody is told that he left: they all go. */
+static void end_with_room(struct world *world, struct client *client)
+{
+    CHECK(client->peer && is_of_room(client->peer, world->event.closed));
+    remove_peer(world, client->peer);
 }
 
 static void do_close(void *ctx, conn_id id, enum close_why why)
@@ -866,6 +898,8 @@ static void do_close(void *ctx, conn_id id, enum close_why why)
     check_close(world, client, why);
     if (why == CLOSE_REPLACED)
         replace(world, client);
+    else if (world->event.closed.size)
+        end_with_room(world, client);
     else if (why == CLOSE_SILENT || why == CLOSE_RESTART)
         oracle_lose_client(world, client);
     else
@@ -1061,6 +1095,56 @@ void oracle_check_tick(struct world *world)
     check_deadlines(world);
 }
 
+struct peer *oracle_begin_removal(struct world *world, const char *peer_id)
+{
+    struct peer *peer = peer_id[0] ? find_peer(world, peer_id) : NULL;
+
+    oracle_begin_event(world, peer ? peer->client : NULL);
+    world->event.removed = peer;
+    return peer;
+}
+
+/* His connection was closed; or he was away, and those who are there have been told. */
+void oracle_end_removal(struct world *world, struct peer *removed)
+{
+    struct client *client = world->event.actor;
+
+    CHECK(!client || (client->closing && !client->peer));
+    if (removed && removed->room[0])
+        finish_leave(world, removed, "removed");
+    oracle_end_event(world);
+}
+
+bool oracle_begin_closing(struct world *world, struct str room)
+{
+    bool exists = false;
+
+    oracle_begin_event(world, NULL);
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        exists = exists || is_of_room(&world->peers[i], room);
+    if (exists)
+        world->event.closed = room;
+    return exists;
+}
+
+/* Those who were connected have been closed; tokens from another process are worth nothing now, whether or
+ * not their owners have been seen in this one. */
+void oracle_end_closing(struct world *world)
+{
+    struct str room = world->event.closed;
+
+    for (size_t i = 0; room.size && i < PEERS_MAX; i++) {
+        if (!is_of_room(&world->peers[i], room))
+            continue;
+        CHECK(!world->peers[i].client);
+        remove_peer(world, &world->peers[i]);
+    }
+    for (size_t i = 0; room.size && i < world->claim_count; i++)
+        if (str_equal(str_of(claims[i].room), room))
+            claims[i].is_gone = true;
+    oracle_end_event(world);
+}
+
 void oracle_end_process(struct world *world)
 {
     for (size_t i = 0; i < PEERS_MAX; i++) {
@@ -1074,7 +1158,7 @@ void oracle_end_process(struct world *world)
     }
     for (size_t i = 0; i < world->claim_count; i++)
         claims[i].is_gone = false;
-    world->draining = world->refuses_joins = false;
+    world->draining = world->refuses_joins = world->cordoned = false;
 }
 
 struct effects oracle_effects(struct world *world)

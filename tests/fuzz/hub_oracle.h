@@ -82,6 +82,8 @@ struct event {
     bool made_id;
     char fresh_id[PEER_ID_SIZE + 1];
     struct peer *replaced; /* whose older connection was closed */
+    struct peer *removed;  /* by the operator */
+    struct str closed;     /* the room that he closes */
     struct peer *flushed;  /* who has come back and is to hear what was kept */
     unsigned flushed_count;
 };
@@ -101,7 +103,7 @@ struct world {
     uint64_t now_ms;
     uint64_t told_ms;  /* the time that the hub was last told */
     uint64_t clock_ms; /* the time that counts for deadlines */
-    bool refuses_joins, draining;
+    bool refuses_joins, draining, cordoned;
 };
 
 struct effects oracle_effects(struct world *world);
@@ -121,6 +123,13 @@ void oracle_check_tick(struct world *world);
 /* The client's WebSocket is gone: its seat is held if it can be, or is free. */
 void oracle_lose_client(struct world *world, struct client *client);
 void oracle_finish_client(struct world *world, struct client *client, const char *reason);
+
+/* Around what the operator does.
+ *   returns   whom he removes, whether there is such a room. */
+struct peer *oracle_begin_removal(struct world *world, const char *peer_id);
+void oracle_end_removal(struct world *world, struct peer *removed);
+bool oracle_begin_closing(struct world *world, struct str room);
+void oracle_end_closing(struct world *world);
 
 /* The process is gone, and all that it knew. */
 void oracle_end_process(struct world *world);
