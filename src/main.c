@@ -213,6 +213,23 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
     return start_listening(server, problem, problem_size);
 }
 
+static void show_welcome(const struct server *server, uint16_t port)
+{
+    const struct config *config = &server->config;
+    struct welcome welcome = {
+        .bind = config->bind,
+        .port = port,
+        .hosts = &config->hosts,
+        .base_path = "/",
+        .https = server->tls != NULL,
+        .fingerprint = server->tls && tls_store_is_self_signed(server->tls)
+                           ? tls_store_fingerprint(server->tls)
+                           : NULL,
+        .proxied = config->trusted_proxies.count > 0,
+    };
+    console_show_welcome(&welcome);
+}
+
 static void announce(struct server *server)
 {
     uint16_t port = listener_port(server->listener);
@@ -227,7 +244,7 @@ static void announce(struct server *server)
              log_uint("port", ops_port(server->ops)));
     ops_set_not_ready(server->ops, NULL);
     log_info("ready", log_text("version", ALOHA_VERSION));
-    console_show_addresses(server->config.bind, port, server->tls, &server->config.hosts);
+    show_welcome(server, port);
 }
 
 /* Ends what has been started, in the order that libwebsockets wants, and checks that nothing is

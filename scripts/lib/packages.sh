@@ -24,6 +24,7 @@ build     libmicrohttpd-dev      pc:libmicrohttpd              libmicrohttpd-dev
 build     libjansson-dev         pc:jansson                    jansson-devel        jansson          jansson-dev             libjansson-devel      jansson
 build     uuid-dev               pc:uuid                       libuuid-devel        util-linux-libs  util-linux-dev          libuuid-devel         util-linux
 build     libssl-dev             pc:openssl                    openssl-devel        openssl          openssl-dev             libopenssl-devel      openssl@3
+build     libqrencode-dev        pc:libqrencode                qrencode-devel       qrencode         libqrencode-dev         qrencode-devel        qrencode
 build     zlib1g-dev             pc:zlib                       zlib-devel           zlib             zlib-dev                zlib-devel            zlib
 build     libunistring-dev       h:uninorm.h                   libunistring-devel   libunistring     libunistring-dev        libunistring-devel    libunistring
 build     uthash-dev             h:uthash.h                    uthash-devel         uthash           uthash-dev              uthash-devel          uthash

@@ -1,16 +1,19 @@
 #include "aloha/console.h"
 
 #include "aloha/ids.h"
+#include "aloha/qr.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <qrencode.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,59 +62,90 @@ void console_start_log(enum log_level level, enum log_format format)
     log_init(&sink, level);
 }
 
-static void show_networks(uint16_t port, bool secure)
+/* ---- the welcome ---- */
+
+static bool read_address(const struct ifaddrs *from, struct welcome_address *out)
+{
+    if (!from->ifa_addr || !(from->ifa_flags & IFF_UP) || (from->ifa_flags & IFF_LOOPBACK))
+        return false;
+    int family = from->ifa_addr->sa_family;
+    const void *bytes = family == AF_INET
+                            ? (const void *)&((struct sockaddr_in *)from->ifa_addr)->sin_addr
+                            : (const void *)&((struct sockaddr_in6 *)from->ifa_addr)->sin6_addr;
+    if (family != AF_INET && family != AF_INET6)
+        return false;
+    snprintf(out->interface, sizeof out->interface, "%s", from->ifa_name);
+    return inet_ntop(family, bytes, out->text, sizeof out->text) &&
+           ip_read(str_of(out->text), &out->ip);
+}
+
+static size_t list_addresses(struct welcome_address out[WELCOME_ADDRESSES_MAX])
 {
     struct ifaddrs *all = NULL;
+    size_t count = 0;
 
     if (getifaddrs(&all) != 0)
-        return;
-    for (struct ifaddrs *at = all; at; at = at->ifa_next) {
-        char text[INET_ADDRSTRLEN];
-        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || (at->ifa_flags & IFF_LOOPBACK) ||
-            !(at->ifa_flags & IFF_UP))
-            continue;
-        inet_ntop(AF_INET, &((struct sockaddr_in *)at->ifa_addr)->sin_addr, text, sizeof text);
-        printf("  From your network   http%s://%s:%u/%s\n", secure ? "s" : "", text, port,
-               secure ? "" : "   (browsers allow cameras there over https only)");
-    }
+        return 0;
+    for (struct ifaddrs *at = all; at && count < WELCOME_ADDRESSES_MAX; at = at->ifa_next)
+        count += read_address(at, &out[count]);
     freeifaddrs(all);
+    return count;
 }
 
-static bool is_any(const char *address)
+bool console_has_colour(int fd)
 {
-    return strcmp(address, "::") == 0 || strcmp(address, "0.0.0.0") == 0;
+    const char *refused = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(fd) && !(refused && refused[0]) && term && term[0] && strcmp(term, "dumb") != 0;
 }
 
-static void show_addresses(const char *bind, uint16_t port, bool secure)
+/* POSIX.1-2017 section 8.2: the first of these that is not empty counts. */
+static bool is_utf8(void)
 {
-    bool loopback = strcmp(bind, "127.0.0.1") == 0 || strcmp(bind, "::1") == 0;
-    bool ipv6 = strchr(bind, ':') != NULL;
-    const char *scheme = secure ? "https" : "http";
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 
-    if (is_any(bind) || loopback)
-        printf("  On this machine     %s://localhost:%u/\n", scheme, port);
-    else
-        printf("  Open                %s://%s%s%s:%u/\n", scheme, ipv6 ? "[" : "", bind,
-               ipv6 ? "]" : "", port);
-    if (is_any(bind))
-        show_networks(port, secure);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value && value[0])
+            return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+    }
+    return false;
 }
 
-void console_show_addresses(const char *bind, uint16_t port, const struct tls_store *tls,
-                            const struct hosts *hosts)
+/* The code of the address for others, if a terminal is there to show it: https only, for without it the telephone
+ * that reads it has no camera to give. NULL: none. */
+static QRcode *make_code(const struct welcome *welcome)
 {
-    printf("aloha " ALOHA_VERSION "\n\n");
-    for (size_t i = 0; i < hosts->count; i++)
-        printf("  By its name         %.*s\n", (int)hosts->items[i].size, hosts->items[i].text);
-    if (hosts->count)
-        printf("  Listening on        port %u of %s\n", port, bind);
-    else
-        show_addresses(bind, port, tls != NULL);
-    if (tls && tls_store_is_self_signed(tls))
-        printf("\n  Browsers warn of its certificate, which was made here; its SHA-256 fingerprint "
-               "is\n"
-               "  %s\n",
-               tls_store_fingerprint(tls));
-    printf("\n  Open it, allow the camera, and share the link of the room. Ctrl-C ends it.\n\n");
+    char url[WELCOME_URL_SIZE_MAX];
+    struct winsize size = {0};
+
+    if (!welcome->https || !welcome->colour || !is_utf8() || !welcome_url(welcome, url) ||
+        ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+        return NULL;
+    QRcode *code = QRcode_encodeString(url, 0, QR_ECLEVEL_L, QR_MODE_8, 1);
+    if (code && qr_columns((unsigned)code->width) + 2 <= size.ws_col &&
+        qr_rows((unsigned)code->width) + 3 <= size.ws_row)
+        return code;
+    QRcode_free(code);
+    return NULL;
+}
+
+void console_show_welcome(struct welcome *welcome)
+{
+    struct welcome_address addresses[WELCOME_ADDRESSES_MAX];
+    struct buf text;
+
+    if (is_journal(STDOUT_FILENO))
+        return;
+    welcome->addresses = addresses;
+    welcome->address_count = list_addresses(addresses);
+    welcome->colour = console_has_colour(STDOUT_FILENO);
+    QRcode *code = make_code(welcome);
+    welcome->qr_modules = code ? code->data : NULL;
+    welcome->qr_width = code ? (unsigned)code->width : 0;
+    buf_init(&text, 64 * 1024);
+    welcome_write(welcome, &text);
+    fwrite(text.data, 1, text.size, stdout);
     fflush(stdout);
+    buf_deinit(&text);
+    QRcode_free(code);
 }
