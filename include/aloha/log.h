@@ -61,6 +61,8 @@ uint64_t log_dropped_count(void); /* lines that the rate or a full pipe has cost
 /* The level of that name ("error", "warning", "info", "debug").
  *   returns   false when there is none; *out stays as it was. */
 MUST_USE bool log_level_of(struct str name, enum log_level *out);
+const char *log_level_name(enum log_level level);
+enum log_level log_level_now(void); /* what log_init() or log_set_level() last said */
 
 struct log_field log_text(const char *name, const char *text); /* borrows until the call returns */
 struct log_field log_str(const char *name, struct str text);

@@ -67,6 +67,16 @@ void log_set_level(enum log_level level)
     logger.level = level;
 }
 
+enum log_level log_level_now(void)
+{
+    return logger.level;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return log_level_names[level];
+}
+
 bool log_level_is_on(enum log_level level)
 {
     return logger.sink.write && level <= logger.level;
