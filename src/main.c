@@ -27,6 +27,7 @@ struct server {
     struct admission *admission;
     struct web *web;
     struct ops *ops;
+    struct operator_token ops_token;
     struct listener *listener, *redirect_listener;
     struct tls_store *tls; /* NULL: plain http */
     uv_signal_t terminate, interrupt, hangup;
@@ -80,6 +81,37 @@ static void log_switched_off(const struct config *config)
             log_warning("limit_switched_off", log_text("option", limit_rows[i].option));
 }
 
+/* ---- reloading ---- */
+
+/* Reads again what may change while we run. What cannot be used leaves the old one as it is, and says so.
+ *   returns   false when something was. */
+static bool reload(void *ctx)
+{
+    struct server *server = ctx;
+    struct operator_token token;
+    char problem[256];
+    bool fine = true;
+
+    if (server->closing)
+        return false;
+    if (server->tls)
+        fine = tls_store_reload(server->tls);
+    if (!ops_token_load(&token, &server->config.ops_token, problem, sizeof problem)) {
+        log_error("ops_token_kept", log_text("reason", problem));
+        return false;
+    }
+    ops_set_token(server->ops, &token);
+    log_info("reloaded", log_text("operator_token", token.is_set ? "set" : "none"));
+    return fine;
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    log_info("reload_asked", log_text("by", "signal"));
+    (void)reload(handle->data);
+}
+
 /* ---- closing ---- */
 
 static void stop_web(void *ctx)
@@ -105,26 +137,10 @@ static void on_signal(uv_signal_t *handle, int number)
     log_info("draining", log_uint("connections", web_connection_count(server->web)),
              log_uint("peers", server->metrics.values[METRIC_PEERS]),
              log_uint("seconds", server->config.limits.drain_ms / 1000));
-    ops_set_not_ready(server->ops, "draining");
+    ops_set_not_ready(server->ops, NOT_READY_DRAINING, true);
     listener_close(server->listener);
     listener_close(server->redirect_listener);
     web_drain(server->web, stop_web, server);
-}
-
-/* What can change while the server serves is read anew. */
-static void reload(struct server *server)
-{
-    if (server->closing)
-        return;
-    if (server->tls)
-        tls_store_reload(server->tls);
-}
-
-static void on_hangup(uv_signal_t *handle, int number)
-{
-    (void)number;
-    log_info("reload_asked", log_text("by", "signal"));
-    reload(handle->data);
 }
 
 static void start_signals(struct server *server)
@@ -172,6 +188,25 @@ static bool start_listening(struct server *server, char *problem, size_t problem
     return server->redirect_listener != NULL;
 }
 
+static bool start_ops(struct server *server, char *problem, size_t problem_size)
+{
+    const struct config *config = &server->config;
+    struct ops_options options = {
+        .bind = config->ops_bind,
+        .port = (uint16_t)config->ops_port,
+        .metrics_open = config->metrics_open != 0,
+        .token = server->ops_token,
+        .hosts = &config->hosts,
+        .limits = &config->limits,
+        .metrics = &server->metrics,
+        .hub = web_hub(server->web),
+        .server = {.ctx = server, .reload = reload},
+    };
+
+    server->ops = ops_new(&server->loop, &options, problem, problem_size);
+    return server->ops != NULL;
+}
+
 static bool start_planes(struct server *server, char *problem, size_t problem_size)
 {
     struct siphash_key key;
@@ -196,19 +231,13 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
     };
     if (!secret_load(&web.token_key, &config->secret, config->state_dir, problem, problem_size))
         return false;
-    struct ops_options ops = {
-        .port = (uint16_t)config->ops_port,
-        .metrics = &server->metrics,
-        .not_ready = "starting",
-    };
     server->web = server->admission ? web_new(&server->loop, &web) : NULL;
     if (!server->web) {
         snprintf(problem, problem_size,
                  "cannot start: no memory, or libwebsockets-evlib-uv is missing");
         return false;
     }
-    server->ops = ops_new(&server->loop, &ops, problem, problem_size);
-    if (!server->ops)
+    if (!start_ops(server, problem, problem_size))
         return false;
     return start_listening(server, problem, problem_size);
 }
@@ -240,9 +269,9 @@ static void announce(struct server *server)
         log_info("listening", log_text("plane", "redirect"),
                  log_text("address", server->config.bind),
                  log_uint("port", listener_port(server->redirect_listener)));
-    log_info("listening", log_text("plane", "operator"), log_text("address", "127.0.0.1"),
-             log_uint("port", ops_port(server->ops)));
-    ops_set_not_ready(server->ops, NULL);
+    log_info("listening", log_text("plane", "operator"),
+             log_text("address", server->config.ops_bind), log_uint("port", ops_port(server->ops)));
+    ops_set_not_ready(server->ops, NOT_READY_STARTING, false);
     log_info("ready", log_text("version", ALOHA_VERSION));
     show_welcome(server, port);
 }
@@ -283,6 +312,27 @@ static int serve(struct server *server)
     return status;
 }
 
+/* SECURITY R40. */
+static bool check_ops(struct server *server, char *problem, size_t problem_size)
+{
+    const struct config *config = &server->config;
+
+    if (!ops_bind_is_valid(config->ops_bind)) {
+        snprintf(problem, problem_size, "--ops-bind: \"%.80s\" is no numeric address or unix:/path",
+                 config->ops_bind);
+        return false;
+    }
+    if (!ops_token_load(&server->ops_token, &config->ops_token, problem, problem_size))
+        return false;
+    if (!ops_bind_is_exposed(config->ops_bind))
+        return true;
+    snprintf(
+        problem, problem_size,
+        "--ops-bind: %.60s can be reached from elsewhere, which needs TLS and --ops-token-file",
+        config->ops_bind);
+    return false;
+}
+
 /* What the table of options cannot judge by itself. */
 static bool check_outside(const struct config *config, char *problem, size_t problem_size)
 {
@@ -311,7 +361,8 @@ int main(int argc, char *argv[])
         return show(config_write_help);
     if (server.config.show_version)
         return puts("aloha " ALOHA_VERSION) < 0;
-    if (!check_outside(&server.config, problem, sizeof problem))
+    if (!check_outside(&server.config, problem, sizeof problem) ||
+        !check_ops(&server, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);
     console_start_log((enum log_level)server.config.log_level,
                       (enum log_format)server.config.log_format);

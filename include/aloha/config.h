@@ -33,7 +33,10 @@ struct config {
 
     struct ip_networks trusted_proxies;
 
+    const char *ops_bind; /* an address in digits, or unix:/path */
     uint32_t ops_port;
+    struct secret_source ops_token;
+    uint32_t metrics_open; /* 1: yes */
 
     uint32_t log_level;  /* an enum log_level */
     uint32_t log_format; /* an enum log_format */

@@ -29,8 +29,9 @@ struct tls_store_options { /* borrowed for life, as all pointers here */
 MUST_USE struct tls_store *tls_store_new(uv_loop_t *loop, const struct tls_store_options *options,
                                          char *problem, size_t problem_size);
 
-/* Looks again. A bad pair leaves the old one where it is; the log and the metrics tell. */
-void tls_store_reload(struct tls_store *store);
+/* Looks again. A bad pair leaves the old one where it is; the log and the metrics tell.
+ *   returns   false when it was one. */
+bool tls_store_reload(struct tls_store *store);
 
 /* True when this machine's trust store vouches for the certificate: one that browsers take without being
  * asked to, so that https may be demanded of them for a year (R11). */

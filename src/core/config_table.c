@@ -48,8 +48,16 @@ static const struct option proxy[] = {
 };
 
 static const struct option operator_plane[] = {
+    TEXT("ops-bind", OPTION_TEXT, ops_bind, "127.0.0.1",
+        "Where the operator's plane listens: 127.0.0.1, ::1, or unix:/path for a socket's file of mode 0660. Any other "
+        "address needs TLS and a token."),
     NUMBER("ops-port", ops_port, "3001", 0, 65535,
-        "TCP port for the operator, always on 127.0.0.1: /healthz, /readyz, /metrics. 0 takes any free one."),
+        "TCP port for the operator: /healthz, /readyz, /metrics and the admin API. 0 takes any free one."),
+    SECRET("ops-token", ops_token,
+        "File with the token for all but /healthz and /readyz: at least 32 letters, digits or -._~+/=, readable by its "
+        "owner only. Without one the admin API is switched off."),
+    CHOICE("metrics-open", metrics_open, "no", "no|yes",
+        "Whether /metrics can be read without the token."),
 };
 
 static const struct option logging[] = {

@@ -159,7 +159,7 @@ static void note_failure(struct tls_store *store, const char *problem)
     log_error("tls_reload_failed", log_text("reason", problem));
 }
 
-void tls_store_reload(struct tls_store *store)
+bool tls_store_reload(struct tls_store *store)
 {
     struct tls_facts facts = {0};
     char problem[sizeof store->problem] = "";
@@ -170,7 +170,7 @@ void tls_store_reload(struct tls_store *store)
     SSL_CTX *context = stage(store, &facts, (struct tls_complaint){problem, sizeof problem});
     if (!context) {
         note_failure(store, problem);
-        return;
+        return false;
     }
     store->failed = false;
     swap(store, context, &facts);
@@ -178,6 +178,7 @@ void tls_store_reload(struct tls_store *store)
     log_pair(store, "tls_reloaded");
     warn_of_names(store);
     warn_of_expiry(store);
+    return true;
 }
 
 /* One that was refused may have become good without a change of the files: it may be valid by now, or readable.
@@ -190,7 +191,7 @@ static void try_again(struct tls_store *store)
 
     SSL_CTX_free(context);
     if (context || strcmp(problem, store->problem) != 0)
-        tls_store_reload(store);
+        (void)tls_store_reload(store);
 }
 
 static void look_again(void *ctx)
@@ -200,7 +201,7 @@ static void look_again(void *ctx)
 
     look_at(store, now);
     if (memcmp(now, store->seen, sizeof now) != 0)
-        tls_store_reload(store);
+        (void)tls_store_reload(store);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -209,7 +210,7 @@ static void on_tick(uv_timer_t *timer)
 
     if (tls_store_is_self_signed(store)) {
         if (tls_self_is_stale(store->context, store->options.hosts))
-            tls_store_reload(store);
+            (void)tls_store_reload(store);
     } else if (store->failed) {
         try_again(store);
     } else {
