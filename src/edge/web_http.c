@@ -70,7 +70,8 @@ static void read_request(struct http_request *request, const struct connection *
 
     *request = (struct http_request){
         .secure = connection->secure,
-        .scheme_unknown = connection->proxied && !connection->secure,
+        .scheme_unknown =
+            !connection->secure, /* a proxy that nobody told us of may have encrypted it */
         .version = COPY(WSI_TOKEN_HTTP, version),
         .headers_size = headers_size(wsi),
         .host = COPY(WSI_TOKEN_HOST, host),
