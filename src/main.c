@@ -196,6 +196,7 @@ static bool start_ops(struct server *server, char *problem, size_t problem_size)
         .port = (uint16_t)config->ops_port,
         .metrics_open = config->metrics_open != 0,
         .token = server->ops_token,
+        .tls = ops_bind_is_exposed(config->ops_bind) ? server->tls : NULL,
         .hosts = &config->hosts,
         .limits = &config->limits,
         .metrics = &server->metrics,
@@ -324,7 +325,8 @@ static bool check_ops(struct server *server, char *problem, size_t problem_size)
     }
     if (!ops_token_load(&server->ops_token, &config->ops_token, problem, problem_size))
         return false;
-    if (!ops_bind_is_exposed(config->ops_bind))
+    if (!ops_bind_is_exposed(config->ops_bind) ||
+        (config_has_tls(config) && server->ops_token.is_set))
         return true;
     snprintf(
         problem, problem_size,

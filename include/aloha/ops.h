@@ -7,6 +7,7 @@
 #include "aloha/config.h"
 #include "aloha/hub.h"
 #include "aloha/operator.h"
+#include "aloha/tls_store.h"
 
 #include <uv.h>
 
@@ -23,6 +24,7 @@ struct ops_options {
     uint16_t port;    /* 0 takes a free one */
     bool metrics_open;
     struct operator_token token; /* copied */
+    struct tls_store *tls;       /* NULL: plain http */
     const struct hosts *hosts;   /* --host; borrowed for life, as all pointers here */
     const struct limits *limits;
     const struct metrics *metrics;

@@ -1,6 +1,7 @@
 #include "ops_private.h"
 
 #include "aloha/log.h"
+#include "aloha/tls_link.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -100,6 +101,10 @@ static void on_accept(void *ctx, int fd, const struct sockaddr *from)
 {
     struct ops *ops = ctx;
 
+    if (ops->options.tls)
+        fd = tls_link_open(ops->loop, ops->options.tls, fd);
+    if (fd < 0)
+        return;
     /* It takes the descriptor, and closes it when there are too many. */
     (void)MHD_add_connection(ops->daemon, fd, from, size_of(from));
     run(ops);
