@@ -1,11 +1,13 @@
 /* Wiring and lifecycle: starting -> ready -> draining -> closing -> done. */
-#include "aloha/config.h"
+#include "aloha/commands.h"
+#include "aloha/config_load.h"
 #include "aloha/console.h"
 #include "aloha/ids.h"
 #include "aloha/listener.h"
 #include "aloha/ops.h"
 #include "aloha/secret.h"
 #include "aloha/site_disk.h"
+#include "aloha/spelling.h"
 #include "aloha/tls_link.h"
 #include "aloha/web.h"
 
@@ -42,16 +44,93 @@ static int complain(char *problem, int status)
     return status;
 }
 
-static int show(void (*write_text)(struct buf *out))
+static int print(struct buf *text)
+{
+    bool done = !text->failed && fwrite(text->data, 1, text->size, stdout) == text->size &&
+                fflush(stdout) == 0;
+    buf_deinit(text);
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- what is done instead of serving ---- */
+
+static int show_help(const char *topic)
+{
+    struct buf text;
+    char problem[CONFIG_PROBLEM_SIZE];
+    const char *no_color = getenv("NO_COLOR"); /* no-color.org */
+    bool is_bold = isatty(STDOUT_FILENO) && !(no_color && no_color[0]);
+
+    buf_init(&text, 1024 * 1024);
+    if (config_write_help(&text, topic, is_bold, problem, sizeof problem))
+        return print(&text);
+    buf_deinit(&text);
+    return complain(problem, EXIT_BAD_USAGE);
+}
+
+static int print_config(const struct config *config)
 {
     struct buf text;
 
     buf_init(&text, 1024 * 1024);
-    write_text(&text);
-    fwrite(text.data, 1, text.size, stdout);
-    buf_deinit(&text);
-    return 0;
+    config_write_effective(config, &text);
+    return print(&text);
 }
+
+static int show_version(void)
+{
+    return puts("aloha " ALOHA_VERSION) < 0;
+}
+
+/* Each command gets its own name as argv[0]. */
+static int run_help(int argc, char *argv[])
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+
+    if (argc <= 2)
+        return show_help(argc == 2 ? argv[1] : "");
+    snprintf(problem, sizeof problem, "help: one topic at a time");
+    return complain(problem, EXIT_BAD_USAGE);
+}
+
+static int run_version(int argc, char *argv[])
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+
+    if (argc == 1)
+        return show_version();
+    snprintf(problem, sizeof problem, "version: \"%.40s\" is too much", argv[1]);
+    return complain(problem, EXIT_BAD_USAGE);
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char *argv[]);
+} commands[] = {
+#define COMMAND(name, run, ...) {name, run},
+    COMMAND_TABLE(COMMAND)
+#undef COMMAND
+};
+
+static int run_command(int argc, char *argv[])
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    const char *guess = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(argv[0], commands[i].name) == 0)
+            return commands[i].run(argc, argv);
+        if (spelling_is_near(str_of(argv[0]), str_of(commands[i].name)))
+            guess = commands[i].name;
+    }
+    snprintf(problem, sizeof problem, "%.40s: no such command; %s%s", argv[0],
+             guess ? "did you mean aloha " : "--help lists them", guess ? guess : "");
+    if (guess)
+        strcat(problem, "?");
+    return complain(problem, EXIT_BAD_USAGE);
+}
+
+/* ---- limits ---- */
 
 /* As many descriptors as the connections need, and no more: libwebsockets makes tables of that size
  * and walks through one at each accept (SECURITY F6). Lowers connections_max to what is to be had.
@@ -291,7 +370,7 @@ static void finish(struct server *server)
 
 static int serve(struct server *server)
 {
-    char problem[256] = "";
+    char problem[CONFIG_PROBLEM_SIZE] = "";
     int status = 0;
 
     if (start_planes(server, problem, sizeof problem)) {
@@ -338,13 +417,18 @@ static bool check_ops(struct server *server, char *problem, size_t problem_size)
 /* What the table of options cannot judge by itself. */
 static bool check_outside(const struct config *config, char *problem, size_t problem_size)
 {
+    char where[CONFIG_WHERE_SIZE];
+
     if (!listener_address_is_valid(config->bind)) {
-        snprintf(problem, problem_size, "--bind: \"%.40s\" is not a numeric address", config->bind);
+        config_where(config, "bind", where);
+        snprintf(problem, problem_size, "%s: \"%.40s\" is not a numeric address", where,
+                 config->bind);
         return false;
     }
     struct site *site = config->assets[0] ? site_disk_load(config->assets) : NULL;
     if (config->assets[0] && !site) {
-        snprintf(problem, problem_size, "--assets: \"%.80s\" has no readable public/ and views/",
+        config_where(config, "assets", where);
+        snprintf(problem, problem_size, "%s: \"%.80s\" has no readable public/ and views/", where,
                  config->assets);
         return false;
     }
@@ -352,27 +436,49 @@ static bool check_outside(const struct config *config, char *problem, size_t pro
     return true;
 }
 
+/* Starts the log, and says in it what an operator should know of the configuration. */
+static void start_log(const struct config *config)
+{
+    console_start_log((enum log_level)config->log_level, (enum log_format)config->log_format);
+    if (config->file_is_strangers)
+        log_warning("config_of_another_user", log_text("file", config->file_name));
+}
+
+static int start(struct server *server)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+
+    if (!check_outside(&server->config, problem, sizeof problem) ||
+        !check_ops(server, problem, sizeof problem))
+        return complain(problem, EXIT_BAD_USAGE);
+    start_log(&server->config);
+    fit_descriptors(&server->config.limits,
+                    config_has_tls(&server->config) ? TLS_LINK_DESCRIPTORS : 1);
+    log_switched_off(&server->config);
+    json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */
+    if (uv_loop_init(&server->loop) != 0)
+        return complain(strcpy(problem, "cannot start: no event loop"), EXIT_CANNOT_START);
+    return serve(server);
+}
+
 int main(int argc, char *argv[])
 {
     static struct server server;
-    char problem[256];
+    char problem[CONFIG_PROBLEM_SIZE];
+    int status;
 
-    if (!config_read(&server.config, argc, argv, environ, problem, sizeof problem))
+    if (argc > 1 && argv[1][0] != '-')
+        return run_command(argc - 1, argv + 1);
+    if (!config_load(&server.config, argc, argv, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);
     if (server.config.show_help)
-        return show(config_write_help);
-    if (server.config.show_version)
-        return puts("aloha " ALOHA_VERSION) < 0;
-    if (!check_outside(&server.config, problem, sizeof problem) ||
-        !check_ops(&server, problem, sizeof problem))
-        return complain(problem, EXIT_BAD_USAGE);
-    console_start_log((enum log_level)server.config.log_level,
-                      (enum log_format)server.config.log_format);
-    fit_descriptors(&server.config.limits,
-                    config_has_tls(&server.config) ? TLS_LINK_DESCRIPTORS : 1);
-    log_switched_off(&server.config);
-    json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */
-    if (uv_loop_init(&server.loop) != 0)
-        return complain(strcpy(problem, "cannot start: no event loop"), EXIT_CANNOT_START);
-    return serve(&server);
+        status = show_help(server.config.help_topic);
+    else if (server.config.show_version)
+        status = show_version();
+    else if (server.config.print_config)
+        status = print_config(&server.config);
+    else
+        status = start(&server);
+    config_deinit(&server.config);
+    return status;
 }

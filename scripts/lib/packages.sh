@@ -27,6 +27,7 @@ build     libssl-dev             pc:openssl                    openssl-devel    
 build     libqrencode-dev        pc:libqrencode                qrencode-devel       qrencode         libqrencode-dev         qrencode-devel        qrencode
 build     zlib1g-dev             pc:zlib                       zlib-devel           zlib             zlib-dev                zlib-devel            zlib
 build     libunistring-dev       h:uninorm.h                   libunistring-devel   libunistring     libunistring-dev        libunistring-devel    libunistring
+build     libinih-dev            pc:inih                       inih-devel           libinih          inih-dev                inih-devel            inih
 build     uthash-dev             h:uthash.h                    uthash-devel         uthash           uthash-dev              uthash-devel          uthash
 build     brotli                 cmd:brotli                    brotli               brotli           brotli                  brotli                brotli
 build     gzip                   cmd:gzip                      gzip                 gzip             gzip                    gzip                  gzip

@@ -6,10 +6,13 @@
 
 /* clang-format off */
 #define FIELD(member) offsetof(struct config, member)
-#define NUMBER(name, field, def, min, max, help) {name, OPTION_UINT, FIELD(field), def, min, max, UNIT_NONE, NULL, help, NULL}
-#define TEXT(name, type, field, def, help)       {name, type, FIELD(field), def, 0, 0, UNIT_NONE, NULL, help, NULL}
-#define SECRET(name, field, help)                {name, OPTION_SECRET, FIELD(field), "", 0, 0, UNIT_NONE, NULL, help, NULL}
-#define CHOICE(name, field, def, choices, help)  {name, OPTION_CHOICE, FIELD(field), def, 0, 0, UNIT_NONE, choices, help, NULL}
+#define NUMBER(name_, field, def_, min_, max_, help_) \
+    {.name = name_, .type = OPTION_UINT, .offset = FIELD(field), .def = def_, .min = min_, .max = max_, .help = help_}
+#define TEXT(name_, type_, field, def_, help_) \
+    {.name = name_, .type = type_, .offset = FIELD(field), .def = def_, .help = help_}
+#define SECRET(name_, field, help_) TEXT(name_, OPTION_SECRET, field, "", help_)
+#define CHOICE(name_, field, def_, choices_, help_) \
+    {.name = name_, .type = OPTION_CHOICE, .offset = FIELD(field), .def = def_, .choices = choices_, .help = help_}
 
 static const struct option serving[] = {
     NUMBER("port", port, "3000", 0, 65535,
@@ -20,12 +23,12 @@ static const struct option serving[] = {
         "Names that this server is called by; requests for any other are refused (421). A name with a port is meant "
         "with that port only. None: every name is served."),
     TEXT("origin", OPTION_ORIGINS, origins, "",
-        "Origins of other pages that may open a WebSocket here, as browsers write them: scheme, host, and the port "
+        "Origins of other pages that may open a WebSocket here: as browsers write them, scheme, host, and the port "
         "unless it is the scheme's own."),
     CHOICE("allow-no-origin", allow_no_origin, "yes", "no|yes",
-        "Whether a WebSocket without an Origin header (a tool, a native client) is let in."),
+        "Whether a WebSocket without an Origin header is let in: a tool, a native client."),
     TEXT("assets", OPTION_PATH, assets, "",
-        "Directory with public/ and views/ to serve instead of what the binary carries, read anew for each request: "
+        "Directory with public/ and views/ to serve: instead of what the binary carries, read anew for each request, "
         "for work on the page."),
 };
 
@@ -37,8 +40,8 @@ static const struct option tls[] = {
         "PEM file with this server's certificate and its chain: https. Read again when it changes, and at SIGHUP."),
     TEXT("tls-key", OPTION_PATH, tls_key, "",
         "PEM file with the certificate's key, without a password."),
-    {"redirect-port", OPTION_PORT, FIELD(redirect_port), "off", 0, 65535, UNIT_NONE, NULL,
-        "TCP port, on the same address, where plain http is sent on to https; 0 takes any free one.", NULL},
+    {.name = "redirect-port", .type = OPTION_PORT, .offset = FIELD(redirect_port), .def = "off", .max = 65535, .help =
+        "TCP port, on the same address, where plain http is sent on to https; 0 takes any free one."},
 };
 
 static const struct option proxy[] = {
@@ -72,27 +75,77 @@ static const struct option state[] = {
         "Directory for what outlives a restart: the key of the resume tokens. By default $STATE_DIRECTORY, else "
         "$XDG_STATE_HOME/aloha, else ~/.local/state/aloha."),
     SECRET("secret", secret,
-        "File with the key of the resume tokens, at least 32 bytes, readable by its owner only; instead of the one in "
+        "File with the key of the resume tokens: at least 32 bytes, readable by its owner only; instead of the one in "
         "the state directory, for servers that share it."),
 };
 
-#define LIMIT_OPTION(field, option, member, unit, def, min, max, help, exceeding) \
-    {option, OPTION_UINT, FIELD(limits.field), #def, min, max, unit, NULL, help, exceeding},
+#define LIMIT_OPTION(field, option, member, unit_, def_, min_, max_, help_, exceeding_)                    \
+    {.name = option, .type = OPTION_UINT, .offset = FIELD(limits.field), .def = #def_, .min = min_,       \
+     .max = max_, .unit = unit_, .help = help_, .exceeding = exceeding_},
 static const struct option limit_options[] = {LIMIT_TABLE(LIMIT_OPTION)};
 #undef LIMIT_OPTION
 
-#define GROUP(title, options) {title, options, ARRAY_SIZE(options)}
+static const struct option general[] = {
+    {.name = "config", .type = OPTION_PATH, .offset = FIELD(file_asked), .def = CONFIG_FILE_USUAL, .is_not_in_file = true,
+     .help = "Configuration file; the usual one is read if it is there, another one has to be. An empty path: none."},
+    {.name = "print-config", .type = OPTION_SWITCH, .offset = FIELD(print_config), .def = "",
+     .help = "Prints what holds now and who said so; the output is a configuration file."},
+    {.name = "help", .type = OPTION_TOPIC, .offset = FIELD(show_help), .def = "",
+     .help = "Shows the options; in full those of a group or all, or a single one."},
+    {.name = "version", .type = OPTION_SWITCH, .offset = FIELD(show_version), .def = "",
+     .help = "Shows the version."},
+};
+
+#define GROUP(title, section, options) {title, section, options, ARRAY_SIZE(options)}
 const struct option_group config_groups[] = {
-    GROUP("Serving", serving),
-    GROUP("TLS", tls),
-    GROUP("Behind a proxy", proxy),
-    GROUP("Operator", operator_plane),
-    GROUP("Log", logging),
-    GROUP("State", state),
-    GROUP("Limits", limit_options),
+    GROUP("Serving", "serving", serving),
+    GROUP("TLS", "tls", tls),
+    GROUP("Behind a proxy", "proxy", proxy),
+    GROUP("Operator", "operator", operator_plane),
+    GROUP("Log", "log", logging),
+    GROUP("State", "state", state),
+    GROUP("Limits", "limits", limit_options),
+    GROUP("General", "general", general),
 };
 const size_t config_group_count = ARRAY_SIZE(config_groups);
 /* clang-format on */
+
+const struct option *config_option(size_t index, const struct option_group **group)
+{
+    for (size_t g = 0; g < config_group_count; g++) {
+        if (index < config_groups[g].count) {
+            if (group)
+                *group = &config_groups[g];
+            return &config_groups[g].options[index];
+        }
+        index -= config_groups[g].count;
+    }
+    return NULL;
+}
+
+bool option_is_list(const struct option *option)
+{
+    return option->type == OPTION_HOSTS || option->type == OPTION_ORIGINS ||
+           option->type == OPTION_NETWORKS;
+}
+
+bool option_is_in_environment(const struct option *option)
+{
+    return option->type != OPTION_SWITCH && option->type != OPTION_TOPIC;
+}
+
+bool option_is_in_file(const struct option *option)
+{
+    return option_is_in_environment(option) && !option->is_not_in_file;
+}
+
+bool group_is_in_file(const struct option_group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (option_is_in_file(&group->options[i]))
+            return true;
+    return false;
+}
 
 void option_flag_name(const struct option *option, char out[OPTION_NAME_SIZE_MAX])
 {

@@ -71,7 +71,8 @@ static struct limits unlimited(void)
     char problem[128];
     struct config config;
 
-    if (!config_read(&config, 3, argv, NULL, problem, sizeof problem))
+    if (!config_read(&config, &(struct config_input){.argc = 3, .argv = argv}, problem,
+                     sizeof problem))
         die(problem);
     return config.limits;
 }

@@ -34,7 +34,7 @@ async function withTakenPort(work) {
 
 describe('options', () => {
   it('--help names every option on stdout and ends with 0', async () => {
-    const { code, stdout, stderr } = await runToEnd(['--help']);
+    const { code, stdout, stderr } = await runToEnd(['--help', 'all']);
     assert.equal(code, 0);
     assert.equal(stderr, '');
     for (const name of ['--help', '--version', '--port', '--bind', '--ops-port', '--log-level', '--assets', '--rate-messages', '--rate-bytes', '--rate-connections', '--rate-joins',

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 64, PROBLEM_SIZE = 256 };
+enum { WORDS_MAX = 64, PROBLEM_SIZE = CONFIG_PROBLEM_SIZE };
 
 struct words {
     char *texts[WORDS_MAX + 1]; /* owned; NULL behind the last */
@@ -127,25 +127,43 @@ static bool is_same(const struct config *a, const struct config *b)
            strcmp(a->assets, b->assets) == 0 && strcmp(a->state_dir, b->state_dir) == 0 &&
            is_same_secret(&a->secret, &b->secret) && a->log_level == b->log_level &&
            a->allow_no_origin == b->allow_no_origin && a->show_help == b->show_help &&
-           a->show_version == b->show_version && is_same_list(&a->hosts, &b->hosts) &&
+           a->show_version == b->show_version && a->print_config == b->print_config &&
+           strcmp(a->file_asked, b->file_asked) == 0 && is_same_list(&a->hosts, &b->hosts) &&
            is_same_list(&a->origins, &b->origins) &&
            is_same_networks(&a->trusted_proxies, &b->trusted_proxies) &&
            memcmp(&a->limits, &b->limits, sizeof a->limits) == 0;
 }
 
 /* "ALOHA_ROOM_PEERS_MAX=3" as "--room-peers-max=3".
- *   returns   false when it is none of ours; *odd when its name is not spelled as ours are. */
+ *   returns   false when it is none of ours; *odd when its name is not spelled as ours are, or is one that means
+ *             something else as a flag. */
 static bool flag_of(const char *variable, char **flag, bool *odd)
 {
+    static const char *const not_alike[] = {"SECRET", "HELP", "VERSION", "PRINT_CONFIG"};
     size_t name_size = strcspn(variable, "=");
 
     if (strncmp(variable, "ALOHA_", 6) != 0 || !variable[name_size])
         return false;
     *odd |= strspn(variable, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != name_size;
+    for (size_t i = 0; i < sizeof not_alike / sizeof not_alike[0]; i++)
+        *odd |= strlen(not_alike[i]) == name_size - 6 &&
+                strncmp(variable + 6, not_alike[i], name_size - 6) == 0;
     CHECK(asprintf(flag, "--%s", variable + 6) > 0);
     for (char *at = *flag + 2; *at && *at != '='; at++)
         *at = (char)(*at == '_' ? '-' : *at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
     return true;
+}
+
+/* A variable that is there twice is refused, a flag is not. */
+static bool has_twice(const struct words *environment)
+{
+    for (int i = 0; i < environment->count; i++)
+        for (int j = 0; j < i; j++)
+            if (strcspn(environment->texts[i], "=") == strcspn(environment->texts[j], "=") &&
+                strncmp(environment->texts[i], environment->texts[j],
+                        strcspn(environment->texts[i], "=")) == 0)
+                return true;
+    return false;
 }
 
 /* The same settings as flags only, the environment's first. */
@@ -157,7 +175,8 @@ static void check_precedence(const struct words *arguments, const struct words *
     char problem[PROBLEM_SIZE] = "", *flag;
     bool odd = false;
 
-    if (arguments->count + environment->count > WORDS_MAX || arguments->count == 0)
+    if (arguments->count + environment->count > WORDS_MAX || arguments->count == 0 ||
+        has_twice(environment) || (accepted && (config->show_help || config->show_version)))
         return;
     add_word(&flags, strdup(arguments->texts[0]));
     for (int i = 0; i < environment->count; i++)
@@ -166,8 +185,8 @@ static void check_precedence(const struct words *arguments, const struct words *
     for (int i = 1; i < arguments->count; i++)
         add_word(&flags, strdup(arguments->texts[i]));
     if (!odd) {
-        bool accepted_again =
-            config_read(&again, flags.count, flags.texts, NULL, problem, sizeof problem);
+        struct config_input input = {.argc = flags.count, .argv = flags.texts};
+        bool accepted_again = config_read(&again, &input, problem, sizeof problem);
         CHECK(accepted_again == accepted);
         CHECK(!accepted || is_same(config, &again));
     }
@@ -189,8 +208,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             add_word(&arguments, strndup(part.text ? part.text : "", part.size));
     }
 
-    bool accepted = config_read(&config, arguments.count, arguments.texts, environment.texts,
-                                problem, sizeof problem);
+    struct config_input input = {.argc = arguments.count,
+                                 .argv = arguments.texts,
+                                 .environment = environment.texts};
+    bool accepted = config_read(&config, &input, problem, sizeof problem);
     if (accepted) {
         CHECK(problem[0] == '\0');
         check_config(&config);
@@ -198,8 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_problem(problem);
     }
     check_precedence(&arguments, &environment, &config, accepted);
-    CHECK(config_read(&config, arguments.count, arguments.texts, environment.texts, tiny,
-                      sizeof tiny) == accepted);
+    CHECK(config_read(&config, &input, tiny, sizeof tiny) == accepted);
 
     free_words(&environment);
     free_words(&arguments);

@@ -59,6 +59,7 @@ export function cleanEnvironment(extra = {}) {
     ...env,
     ALOHA_DRAIN_GRACE: '0', // an end is quick
     ALOHA_METRICS_OPEN: 'yes', // most servers of the tests have no operator's token
+    ALOHA_CONFIG: '', // not the file that this machine may have
     ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99:check_initialization_order=1:detect_stack_use_after_return=1:quarantine_size_mb=8',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=0',
     ...extra,

@@ -53,12 +53,19 @@ static const struct {
     const char *name;
     void (*write)(struct buf *out);
     const char *file;
+    bool is_whole;
 } documents[] = {
-    {"configuration", config_write_markdown, "docs/configuration.md"},
-    {"errors", write_errors, "docs/protocol.md"},
-    {"closes", write_closes, "docs/protocol.md"},
-    {"limits", limits_write_markdown, "docs/protocol.md"},
-    {"metrics", write_metrics, "docs/operations.md"},
+    {"configuration", config_write_markdown, "docs/configuration.md", true},
+    {"example", config_write_example, "packaging/aloha.conf", true},
+    {"manual", config_write_manual, "packaging/man/aloha.1", true},
+    {"file-manual", config_write_file_manual, "packaging/man/aloha.conf.5", true},
+    {"bash", config_write_bash, "packaging/completions/aloha.bash", true},
+    {"zsh", config_write_zsh, "packaging/completions/_aloha", true},
+    {"fish", config_write_fish, "packaging/completions/aloha.fish", true},
+    {"errors", write_errors, "docs/protocol.md", false},
+    {"closes", write_closes, "docs/protocol.md", false},
+    {"limits", limits_write_markdown, "docs/protocol.md", false},
+    {"metrics", write_metrics, "docs/operations.md", false},
 };
 
 #endif

@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-static char problem[256];
+static char problem[CONFIG_PROBLEM_SIZE];
 static struct config config;
 
 /* Reads a command line of up to four words and an environment of up to two. */
@@ -22,7 +22,8 @@ static bool read_words(const char *a, const char *b, const char *c, const char *
     while (argv[argc])
         argc++;
     strcpy(problem, "(none)");
-    return config_read(&config, argc, argv, environment, problem, sizeof problem);
+    struct config_input input = {.argc = argc, .argv = argv, .environment = environment};
+    return config_read(&config, &input, problem, sizeof problem);
 }
 
 static bool read_flags(const char *a, const char *b)
@@ -135,7 +136,8 @@ TEST(the_rest_of_the_environment_does_not_matter)
     EXPECT(read_environment("ALOHA_PORT")); /* no assignment */
     EXPECT_UINT(3000, config.port);
     char *argv[] = {(char *)(uintptr_t)"aloha", NULL};
-    EXPECT(config_read(&config, 1, argv, NULL, problem, sizeof problem));
+    struct config_input input = {.argc = 1, .argv = argv};
+    EXPECT(config_read(&config, &input, problem, sizeof problem));
 }
 
 TEST(a_burst_is_set_by_itself)
@@ -202,6 +204,36 @@ TEST(help_and_version_are_asked_for)
     EXPECT(read_flags("-h", NULL) && config.show_help);
     EXPECT(read_flags("--version", NULL) && config.show_version);
     EXPECT(read_flags("--port=1", "--help") && config.show_help);
+    EXPECT_STR("", str_of(config.help_topic));
+    EXPECT(read_flags("--print-config", NULL) && config.print_config && !config.show_help);
+}
+
+TEST(a_word_behind_help_is_its_topic)
+{
+    EXPECT(read_flags("--help", "limits") && config.show_help);
+    EXPECT_STR("limits", str_of(config.help_topic));
+    EXPECT(read_flags("--help=all", NULL) && config.show_help);
+    EXPECT_STR("all", str_of(config.help_topic));
+    EXPECT(read_flags("-h", "port") && config.show_help);
+    EXPECT_STR("port", str_of(config.help_topic));
+    EXPECT(read_flags("--help", "--port=4"));
+    EXPECT_STR("", str_of(config.help_topic));
+}
+
+TEST(who_asks_for_help_gets_it_whatever_is_wrong_elsewhere)
+{
+    EXPECT(read_words("--help", NULL, NULL, NULL, "ALOHA_PORT=x", NULL) && config.show_help);
+    EXPECT(read_words("--version", NULL, NULL, NULL, "ALOHA_X=x", NULL) && config.show_version);
+    EXPECT(read_words("--help", "--ping-after=3600", NULL, NULL, NULL, NULL));
+    EXPECT(!read_words("--help", "--port=x", NULL, NULL, NULL, NULL));
+}
+
+TEST(a_variable_that_is_there_twice_is_a_mistake)
+{
+    EXPECT(!read_words(NULL, NULL, NULL, NULL, "ALOHA_PORT=1", "ALOHA_PORT=2"));
+    EXPECT_STR("ALOHA_PORT: the environment sets it twice", str_of(problem));
+    EXPECT(!read_words(NULL, NULL, NULL, NULL, "ALOHA_SECRET=1", "ALOHA_SECRET_FILE=2"));
+    EXPECT_STR("ALOHA_SECRET_FILE: the environment sets it twice", str_of(problem));
 }
 
 TEST(each_bad_flag_is_one_clear_line)
@@ -230,15 +262,22 @@ TEST(each_bad_flag_is_one_clear_line)
         {"--trusted-proxies=10.0.0.1/8", NULL,
          "--trusted-proxies: \"10.0.0.1/8\" is not networks like "
          "127.0.0.1,10.0.0.0/8,2001:db8::/32"},
-        {"--ports=1", NULL, "--ports: no such option; --help lists them"},
-        {"--por", "1", "--por: no such option; --help lists them"},
-        {"-port=1", NULL, "-port: no such option; --help lists them"},
+        {"--ports=1", NULL, "--ports: no such option; did you mean --port?"},
+        {"--por", "1", "--por: no such option; did you mean --port?"},
+        {"--prot", "1", "--prot: no such option; did you mean --port?"},
+        {"--ops_port", "1", "--ops_port: no such option; did you mean --ops-port?"},
+        {"--secret-fiel", "1", "--secret-fiel: no such option; did you mean --secret-file?"},
+        {"--hepl", NULL, "--hepl: no such option; did you mean --help?"},
+        {"--room-max-peers", "1", "--room-max-peers: no such option; --help lists them"},
+        {"-port=1", NULL, "-port: no such option; did you mean --port?"},
+        {"-p", "1", "-p: no such option; --help lists them"},
         {"port=1", NULL, "port: no such option; --help lists them"},
         {"3000", NULL, "3000: no such option; --help lists them"},
         {"--", NULL, "--: no such option; --help lists them"},
         {"", NULL, ": no such option; --help lists them"},
-        {"--help=yes", NULL, "--help: no such option; --help lists them"},
-        {"--Port=1", NULL, "--Port: no such option; --help lists them"},
+        {"--version=yes", NULL, "--version: takes no value"},
+        {"--print-config=", NULL, "--print-config: takes no value"},
+        {"--Port=1", NULL, "--Port: no such option; did you mean --port?"},
         {"--redirect-port=no", NULL,
          "--redirect-port: \"no\" is not a number from 0 to 65535, or off"},
         {"--redirect-port=80", NULL,
@@ -246,8 +285,8 @@ TEST(each_bad_flag_is_one_clear_line)
         {"--tls=yes", NULL, "--tls: \"yes\" is not no or self-signed"},
         {"--tls-cert=a", NULL, "--tls-cert, --tls-key: one needs the other"},
         {"--tls-key=a", NULL, "--tls-cert, --tls-key: one needs the other"},
-        {"--ping-after=45", NULL, "--gone-after: must be longer than --ping-after (45 s)"},
-        {"--gone-after=20", NULL, "--gone-after: must be longer than --ping-after (20 s)"},
+        {"--ping-after=45", NULL, "--gone-after: must be longer than ping-after (45 s)"},
+        {"--gone-after=20", NULL, "--gone-after: must be longer than ping-after (20 s)"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -281,10 +320,14 @@ TEST(each_bad_variable_is_one_clear_line)
         {"ALOHA_PORT=", "ALOHA_PORT: \"\" is not a number from 0 to 65535"},
         {"ALOHA_LOG_LEVEL=", "ALOHA_LOG_LEVEL: \"\" is not error, warning, info or debug"},
         {"ALOHA_ALLOW_NO_ORIGIN=1", "ALOHA_ALLOW_NO_ORIGIN: \"1\" is not no or yes"},
-        {"ALOHA_PORTS=1", "ALOHA_PORTS: no such setting; --help lists them"},
-        {"ALOHA_port=1", "ALOHA_port: no such setting; --help lists them"},
+        {"ALOHA_PORTS=1", "ALOHA_PORTS: no such setting; did you mean ALOHA_PORT?"},
+        {"ALOHA_OPSPORT=1", "ALOHA_OPSPORT: no such setting; did you mean ALOHA_OPS_PORT?"},
+        {"ALOHA_VERSIO=1", "ALOHA_VERSIO: no such setting; --help lists them"},
+        {"ALOHA_PRINT_CONFIG=1", "ALOHA_PRINT_CONFIG: no such setting; --help lists them"},
+        {"ALOHA_port=1", "ALOHA_port: no such setting; did you mean ALOHA_PORT?"},
         {"ALOHA_=1", "ALOHA_: no such setting; --help lists them"},
-        {"ALOHA_OPS-PORT=1", "ALOHA_OPS-PORT: no such setting; --help lists them"},
+        {"ALOHA_OPS-PORT=1", "ALOHA_OPS-PORT: no such setting; did you mean ALOHA_OPS_PORT?"},
+        {"ALOHA_GONE_AFTER=20", "ALOHA_GONE_AFTER: must be longer than ping-after (20 s)"},
         {"ALOHA_HELP=1", "ALOHA_HELP: no such setting; --help lists them"},
     };
 
@@ -309,7 +352,7 @@ TEST(a_problem_is_one_line_whatever_was_typed)
     memset(endless, 'x', sizeof endless - 1);
     EXPECT(!read_flags(endless, NULL));
     EXPECT(!read_flags("--port", endless));
-    EXPECT(strlen(problem) < 120);
+    EXPECT(strlen(problem) < 160);
 }
 
 /* What may be set together must also work together. */
@@ -410,24 +453,96 @@ TEST(each_row_has_a_variable_by_rule_and_a_default_that_is_allowed)
     }
 }
 
-TEST(the_help_shows_each_option_and_fits_into_80_columns)
-{
-    static struct row rows[ROWS_MAX];
-    struct buf help;
+/* ---- --help ---- */
 
-    buf_init(&help, 65536);
-    config_write_help(&help);
-    buf_add(&help, (struct str){"", 1});
-    EXPECT(!help.failed);
-    size_t count = read_page(rows);
-    for (size_t i = 0; i < count; i++)
-        EXPECT_THAT(strstr(help.data, fmt("\n  --%s ", rows[i].flag)), "%s", rows[i].flag);
-    EXPECT(strstr(help.data, "\n  --help") && strstr(help.data, "\n  --version"));
-    for (const char *line = help.data; *line;) {
+static struct buf page;
+
+/* Writes a page with a NUL behind it, and checks that a terminal of 80 columns shows it well. */
+static const char *read_help(const char *topic)
+{
+    buf_deinit(&page);
+    buf_init(&page, 65536);
+    if (!config_write_help(&page, topic, false, problem, sizeof problem))
+        return NULL;
+    buf_add(&page, (struct str){"", 1});
+    for (const char *line = page.data; *line && !page.failed;) {
         size_t size = strcspn(line, "\n");
-        EXPECT_THAT(size <= 80, "%zu columns: %.*s", size, (int)size, line);
-        EXPECT_THAT(size == 0 || line[size - 1] != ' ', "%.*s", (int)size, line);
+        if (size > 80 || (size && line[size - 1] == ' '))
+            test_fail(__FILE__, __LINE__, "%zu columns: \"%.*s\"", size, (int)size, line);
         line += size + (line[size] == '\n');
     }
-    buf_deinit(&help);
+    return page.failed ? NULL : page.data;
+}
+
+TEST(the_whole_help_shows_each_option_and_fits_into_80_columns)
+{
+    static struct row rows[ROWS_MAX];
+    size_t count = read_page(rows);
+    const char *help = read_help("all");
+
+    EXPECT(help);
+    for (size_t i = 0; i < count; i++) {
+        EXPECT_THAT(strstr(help, fmt("\n  --%s ", rows[i].flag)), "%s", rows[i].flag);
+        EXPECT_THAT(strstr(help, rows[i].variable), "%s", rows[i].variable);
+    }
+    EXPECT(strstr(help, "\n  --help [TOPIC]\n") && strstr(help, "\n  --version\n"));
+    buf_deinit(&page);
+}
+
+TEST(the_first_page_has_a_line_for_each_option_but_the_limits)
+{
+    const char *help = read_help("");
+
+    EXPECT(help);
+    EXPECT(strstr(help, "\n  --port NUMBER             TCP port of the pages and of the WebSocket "
+                        "(3000)\n"));
+    EXPECT(strstr(help, "\n  help [TOPIC]              Shows the options\n"));
+    EXPECT(strstr(help, "\nLimits: ") && strstr(help, "; aloha help limits\n"));
+    EXPECT(!strstr(help, "--room-peers-max"));
+    buf_deinit(&page);
+}
+
+TEST(a_topic_is_a_group_or_an_option)
+{
+    const char *help = read_help("limits");
+    EXPECT(help && strncmp(help, "Limits, in the file [limits]\n", 29) == 0);
+    EXPECT(strstr(help, "--room-peers-max NUMBER\n") && !strstr(help, "--port"));
+    help = read_help("ping-after");
+    EXPECT(help);
+    EXPECT_STR("  --ping-after NUMBER\n"
+               "      Silence after which a connection is pinged. Past it: a ping.\n"
+               "      A number from 1 to 3600. Default: 20 s. ALOHA_PING_AFTER\n",
+               str_of(help));
+    EXPECT(read_help("secret-file"));
+    EXPECT_NULL(read_help("limit"));
+    EXPECT_STR("help: there is no topic \"limit\"; did you mean limits?", str_of(problem));
+    EXPECT_NULL(read_help("prot"));
+    EXPECT_STR("help: there is no topic \"prot\"; did you mean port?", str_of(problem));
+    EXPECT_NULL(read_help("the\nweather"));
+    EXPECT(strncmp(problem, "help: there is no topic \"the?weather\"; there are serving, ", 58) ==
+           0);
+    buf_deinit(&page);
+}
+
+TEST(bold_help_is_the_same_text)
+{
+    struct buf bold;
+    char *to;
+
+    EXPECT(read_help(""));
+    buf_init(&bold, 65536);
+    EXPECT(config_write_help(&bold, "", true, problem, sizeof problem));
+    buf_add(&bold, (struct str){"", 1});
+    to = bold.data;
+    for (const char *at = bold.data; *at; at++) {
+        if (strncmp(at, "\x1b[1m", 4) == 0 || strncmp(at, "\x1b[0m", 4) == 0)
+            at += 3;
+        else
+            *to++ = *at;
+    }
+    *to = '\0';
+    EXPECT(strlen(bold.data) + 8 < bold.size);
+    EXPECT_STR(page.data, str_of(bold.data));
+    buf_deinit(&bold);
+    buf_deinit(&page);
 }

@@ -2,20 +2,7 @@
 #include "docs.h"
 #include "harness.h"
 
-TEST(the_configuration_page_is_the_table)
-{
-    struct buf wanted;
-
-    buf_init(&wanted, 1024 * 1024);
-    config_write_markdown(&wanted);
-    struct str page = source_file_read("docs/configuration.md");
-    EXPECT_THAT(str_equal(buf_str(&wanted), page),
-                "make it again: write_docs configuration > docs/configuration.md");
-    free((char *)(uintptr_t)page.text);
-    buf_deinit(&wanted);
-}
-
-TEST(each_part_that_is_generated_stands_word_for_word_in_its_page)
+TEST(what_is_generated_stands_word_for_word_in_its_page_or_is_all_of_it)
 {
     for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
         struct buf wanted;
@@ -23,7 +10,8 @@ TEST(each_part_that_is_generated_stands_word_for_word_in_its_page)
         documents[i].write(&wanted);
         struct str page = source_file_read(documents[i].file);
         EXPECT(wanted.size && page.size);
-        EXPECT_THAT(memmem(page.text, page.size, wanted.data, wanted.size),
+        EXPECT_THAT(memmem(page.text, page.size, wanted.data, wanted.size) &&
+                        (!documents[i].is_whole || page.size == wanted.size),
                     "%s is not up to date: write_docs %s", documents[i].file, documents[i].name);
         free((char *)(uintptr_t)page.text);
         buf_deinit(&wanted);

@@ -79,7 +79,8 @@ TEST(what_nobody_has_set_is_what_the_options_have)
     struct limits limits;
     struct config config;
 
-    EXPECT(config_read(&config, 1, argv, NULL, problem, sizeof problem));
+    EXPECT(config_read(&config, &(struct config_input){.argc = 1, .argv = argv}, problem,
+                       sizeof problem));
     limits_init(&limits);
     for (size_t i = 0; i < LIMITS_COUNT; i++) {
         const struct limit_row *row = &limit_rows[i];
@@ -102,7 +103,9 @@ TEST(each_row_can_be_set_and_goes_into_its_own_field)
         char *argv[] = {name, flag};
         struct config config;
 
-        EXPECT_THAT(config_read(&config, 2, argv, NULL, problem, sizeof problem), "%s", problem);
+        EXPECT_THAT(config_read(&config, &(struct config_input){.argc = 2, .argv = argv}, problem,
+                                sizeof problem),
+                    "%s", problem);
         EXPECT_THAT(limits_field(&config.limits, row) == value * unit_scale(row->unit), "%s", flag);
         for (size_t other = 0; other < LIMITS_COUNT; other++) {
             const struct limit_row *rest = &limit_rows[other];

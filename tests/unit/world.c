@@ -79,7 +79,8 @@ struct limits world_limits(void)
     char problem[128];
     struct config config;
 
-    if (!config_read(&config, 1, argv, NULL, problem, sizeof problem))
+    if (!config_read(&config, &(struct config_input){.argc = 1, .argv = argv}, problem,
+                     sizeof problem))
         abort();
     config.limits.connections_max = WORLD_CONNECTIONS_MAX;
     return config.limits;
