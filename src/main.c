@@ -7,6 +7,7 @@
 #include "aloha/ops.h"
 #include "aloha/secret.h"
 #include "aloha/site_disk.h"
+#include "aloha/sockets.h"
 #include "aloha/spelling.h"
 #include "aloha/tls_link.h"
 #include "aloha/web.h"
@@ -256,14 +257,22 @@ static bool start_listening(struct server *server, char *problem, size_t problem
 {
     const struct config *config = &server->config;
 
-    server->listener = listener_open(&server->loop, config->bind, (uint16_t)config->port, web_adopt,
-                                     server->web, problem, problem_size);
+    struct listener_options options = {
+        .addresses = config->bind,
+        .port = (uint16_t)config->port,
+        .socket_mode = config->socket_mode,
+        .on_accept = web_adopt,
+        .ctx = server->web,
+    };
+
+    server->listener = listener_open(&server->loop, &options, problem, problem_size);
     if (!server->listener || config->redirect_port == CONFIG_PORT_OFF)
         return server->listener != NULL;
     web_redirect_to(server->web, listener_port(server->listener));
-    server->redirect_listener =
-        listener_open(&server->loop, config->bind, (uint16_t)config->redirect_port,
-                      web_adopt_redirect, server->web, problem, problem_size);
+    options.port = (uint16_t)config->redirect_port;
+    options.digits_only = true;
+    options.on_accept = web_adopt_redirect;
+    server->redirect_listener = listener_open(&server->loop, &options, problem, problem_size);
     return server->redirect_listener != NULL;
 }
 
@@ -322,38 +331,42 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
     return start_listening(server, problem, problem_size);
 }
 
-static void show_welcome(const struct server *server, uint16_t port)
+static void show_welcome(const struct server *server)
 {
     const struct config *config = &server->config;
     struct welcome welcome = {
-        .bind = config->bind,
-        .port = port,
+        .bind = listener_address(server->listener, 0),
+        .port = listener_port_of(server->listener, 0),
         .hosts = &config->hosts,
         .base_path = "/",
         .https = server->tls != NULL,
         .fingerprint = server->tls && tls_store_is_self_signed(server->tls)
                            ? tls_store_fingerprint(server->tls)
                            : NULL,
-        .proxied = config->trusted_proxies.count > 0,
+        .proxied =
+            config->trusted_proxies.count > 0 || socket_path(listener_address(server->listener, 0)),
     };
     console_show_welcome(&welcome);
 }
 
+static void announce_sockets(const struct listener *listener, const char *plane, const char *scheme)
+{
+    for (size_t i = 0; listener_address(listener, i); i++)
+        log_info("listening", log_text("plane", plane),
+                 log_text("address", listener_address(listener, i)),
+                 log_uint("port", listener_port_of(listener, i)), log_text("scheme", scheme));
+}
+
 static void announce(struct server *server)
 {
-    uint16_t port = listener_port(server->listener);
-
-    log_info("listening", log_text("plane", "public"), log_text("address", server->config.bind),
-             log_uint("port", port), log_text("scheme", server->tls ? "https" : "http"));
+    announce_sockets(server->listener, "public", server->tls ? "https" : "http");
     if (server->redirect_listener)
-        log_info("listening", log_text("plane", "redirect"),
-                 log_text("address", server->config.bind),
-                 log_uint("port", listener_port(server->redirect_listener)));
+        announce_sockets(server->redirect_listener, "redirect", "http");
     log_info("listening", log_text("plane", "operator"),
              log_text("address", server->config.ops_bind), log_uint("port", ops_port(server->ops)));
     ops_set_not_ready(server->ops, NOT_READY_STARTING, false);
     log_info("ready", log_text("version", ALOHA_VERSION));
-    show_welcome(server, port);
+    show_welcome(server);
 }
 
 /* Ends what has been started, in the order that libwebsockets wants, and checks that nothing is
@@ -419,10 +432,11 @@ static bool check_outside(const struct config *config, char *problem, size_t pro
 {
     char where[CONFIG_WHERE_SIZE];
 
-    if (!listener_address_is_valid(config->bind)) {
+    if (!listener_addresses_are_valid(config->bind)) {
         config_where(config, "bind", where);
-        snprintf(problem, problem_size, "%s: \"%.40s\" is not a numeric address", where,
-                 config->bind);
+        snprintf(problem, problem_size,
+                 "%s: \"%.40s\" is not addresses in digits or unix:/path, with commas between them",
+                 where, config->bind);
         return false;
     }
     struct site *site = config->assets[0] ? site_disk_load(config->assets) : NULL;

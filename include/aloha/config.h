@@ -52,6 +52,7 @@ struct config {
     uint32_t redirect_port; /* CONFIG_PORT_OFF: none */
 
     struct ip_networks trusted_proxies;
+    uint32_t socket_mode;
 
     const char *ops_bind; /* an address in digits, or unix:/path */
     uint32_t ops_port;

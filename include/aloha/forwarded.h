@@ -14,7 +14,7 @@ enum {
 }; /* looked at, from the right: longer chains are a client's invention */
 
 /* Finds the client of a request.
- *   peer      whom the connection comes from.
+ *   peer      whom the connection comes from; all zeros for a unix socket, which is a proxy of ours by nature.
  *   trusted   our proxies.
  *   values    the X-Forwarded-For fields of the request, in their order: one list (RFC 9110 section 5.3).
  *             An entry is 1.2.3.4, 1.2.3.4:567, 2001:db8::1, [2001:db8::1] or [2001:db8::1]:567.

@@ -11,23 +11,37 @@
 
 struct listener;
 
-/* Called for each connection: fd is non-blocking, close-on-exec and TCP_NODELAY; taken. */
+enum { LISTENER_SOCKETS_MAX = 16 };
+
+/* Called for each connection: fd is non-blocking, close-on-exec and, over TCP, TCP_NODELAY; taken.
+ * Over a unix socket from->sa_family is AF_UNIX. */
 typedef void listener_accept_fn(void *ctx, int fd, const struct sockaddr *from);
 
-/* True for an IPv4 or IPv6 address in digits. */
-bool listener_address_is_valid(const char *address);
+struct listener_options {
+    const char *
+        addresses; /* what sockets.h can listen on, with commas between them; borrowed until the call returns */
+    uint16_t port;        /* of those in digits; 0 takes a free one, the same for all */
+    bool digits_only;     /* the paths are passed over */
+    uint32_t socket_mode; /* of those that are paths */
+    listener_accept_fn *on_accept;
+    void *ctx; /* its first argument */
+};
 
-/* Listens on a numeric address.
- *   address  "::" takes IPv4 too, and falls back to 0.0.0.0 where there is no IPv6.
- *   port     0 takes a free one.
+/* True for one to LISTENER_SOCKETS_MAX valid addresses. */
+bool listener_addresses_are_valid(const char *addresses);
+
+/* Listens on all of the addresses, or on none.
  *   problem  on NULL: one line that says why, without a line feed. */
-MUST_USE struct listener *listener_open(uv_loop_t *loop, const char *address, uint16_t port,
-                                        listener_accept_fn *on_accept, void *ctx, char *problem,
-                                        size_t problem_size);
+MUST_USE struct listener *listener_open(uv_loop_t *loop, const struct listener_options *options,
+                                        char *problem, size_t problem_size);
 
-uint16_t listener_port(const struct listener *listener);
+/* The sockets, in their order; NULL behind the last one. Valid until listener_close(). */
+const char *listener_address(const struct listener *listener, size_t index);
+uint16_t listener_port_of(const struct listener *listener, size_t index); /* 0 for a path */
+uint16_t listener_port(const struct listener *listener); /* the first one's that has one, else 0 */
 
-/* Stops listening at once; the memory goes when the loop has closed the handles. Accepts NULL. */
+/* Stops listening at once and removes the socket files that it made; the memory goes when the loop has closed the
+ * handles. Accepts NULL. */
 void listener_close(struct listener *listener);
 
 /* All zeros for what is no IP address. */

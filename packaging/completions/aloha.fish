@@ -5,7 +5,7 @@ complete -c aloha -n __fish_use_subcommand -a help -d "Shows the options"
 complete -c aloha -n '__fish_seen_subcommand_from help' -a 'serving tls proxy operator log state limits general all'
 complete -c aloha -n __fish_use_subcommand -a version -d "Shows the version"
 complete -c aloha -l port -x -d 'TCP port of the pages and of the WebSocket'
-complete -c aloha -l bind -x -d 'Address to listen on'
+complete -c aloha -l bind -x -d 'Addresses to listen on, in digits, or unix:/path, with commas between them'
 complete -c aloha -l host -x -d 'Names that this server is called by'
 complete -c aloha -l origin -x -d 'Origins of other pages that may open a WebSocket here'
 complete -c aloha -l allow-no-origin -x -a 'no yes' -d 'Whether a WebSocket without an Origin header is let in'
@@ -15,6 +15,7 @@ complete -c aloha -l tls-cert -r -F -d 'PEM file with this server\'s certificate
 complete -c aloha -l tls-key -r -F -d 'PEM file with the certificate\'s key, without a password'
 complete -c aloha -l redirect-port -x -d 'TCP port, on the same address, where plain http is sent on to https'
 complete -c aloha -l trusted-proxies -x -d 'Addresses and networks of proxies in front of this server'
+complete -c aloha -l socket-mode -x -d 'Mode of the socket file of --bind unix:/path'
 complete -c aloha -l ops-bind -x -d 'Where the operator\'s plane listens'
 complete -c aloha -l ops-port -x -d 'TCP port for the operator'
 complete -c aloha -l ops-token-file -r -F -d 'File with the token for all but /healthz and /readyz'

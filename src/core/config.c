@@ -92,6 +92,18 @@ static bool find_choice(struct str choices, struct str word, uint64_t *out)
     return false;
 }
 
+/* "660" or "0660". */
+static bool read_mode(struct str text, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.text[i] < '0' || text.text[i] > '7')
+            return false;
+        *out = *out << 3 | (uint64_t)(text.text[i] - '0');
+    }
+    return text.size == 3 || (text.size == 4 && text.text[0] == '0');
+}
+
 static bool store(struct config *config, struct meaning meaning, const char *value)
 {
     const struct option *option = meaning.option;
@@ -108,6 +120,10 @@ static bool store(struct config *config, struct meaning meaning, const char *val
         if (option->type == OPTION_PORT && strcmp(value, "off") == 0)
             number = CONFIG_PORT_OFF;
         else if (!str_to_uint(str_of(value), option->max, &number) || number < option->min)
+            return false;
+        break;
+    case OPTION_MODE:
+        if (!read_mode(str_of(value), &number))
             return false;
         break;
     case OPTION_CHOICE:

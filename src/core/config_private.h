@@ -8,6 +8,7 @@ enum option_type {
     OPTION_UINT,   /* decimal digits, from min to max */
     OPTION_PORT,   /* the same, or "off": CONFIG_PORT_OFF */
     OPTION_TEXT,   /* anything */
+    OPTION_MODE,   /* of a file: octal digits */
     OPTION_PATH,   /* of a file or directory */
     OPTION_CHOICE, /* one of the words in `choices`; the field gets its index */
     OPTION_HOSTS,  /* lists, with commas between their items; an empty text is an empty list */

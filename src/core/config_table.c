@@ -18,7 +18,9 @@ static const struct option serving[] = {
     NUMBER("port", port, "3000", 0, 65535,
         "TCP port of the pages and of the WebSocket; 0 takes any free one."),
     TEXT("bind", OPTION_TEXT, bind, "::",
-        "Address to listen on. :: is every address of this machine, IPv4 too; 127.0.0.1 is this machine only."),
+        "Addresses to listen on, in digits, or unix:/path, with commas between them. :: is every address of this machine, "
+        "IPv4 too; 127.0.0.1 is this machine only; unix:/run/aloha/http.sock is for a proxy on this machine, and believed "
+        "as a trusted proxy is."),
     TEXT("host", OPTION_HOSTS, hosts, "",
         "Names that this server is called by; requests for any other are refused (421). A name with a port is meant "
         "with that port only. None: every name is served."),
@@ -48,6 +50,8 @@ static const struct option proxy[] = {
     TEXT("trusted-proxies", OPTION_NETWORKS, trusted_proxies, "",
         "Addresses and networks of proxies in front of this server: what they say in X-Forwarded-For is believed, and "
         "limits of an address count for who is behind them."),
+    TEXT("socket-mode", OPTION_MODE, socket_mode, "0660",
+        "Mode of the socket file of --bind unix:/path: who may write to it may connect, as a proxy that is trusted."),
 };
 
 static const struct option operator_plane[] = {
@@ -178,6 +182,7 @@ void option_describe_values(const struct option *option, char out[OPTION_VALUES_
 {
     static const char *const words[] = {
         [OPTION_TEXT] = "a text",
+        [OPTION_MODE] = "a file mode like 0660",
         [OPTION_PATH] = "a path",
         [OPTION_SECRET] = "a path",
         [OPTION_HOSTS] = "names like call.example.org,[::1]:3000",

@@ -60,6 +60,12 @@ static bool read_entry(struct str entry, struct ip *out)
     return is_port(port) && ip_read(address, out);
 }
 
+/* Whoever may connect through a socket file is trusted by that. A list cannot claim so: only the peer is asked. */
+static bool is_socket_file(struct ip peer)
+{
+    return ip_equal(peer, (struct ip){{0}});
+}
+
 struct ip forwarded_client(struct ip peer, const struct ip_networks *trusted,
                            const struct str *values, size_t count)
 {
@@ -67,7 +73,9 @@ struct ip forwarded_client(struct ip peer, const struct ip_networks *trusted,
     struct str entry;
     struct ip client = peer, before;
 
-    for (int i = 0; i < FORWARDED_ENTRIES_MAX && ip_networks_have(trusted, client); i++) {
+    for (int i = 0; i < FORWARDED_ENTRIES_MAX; i++) {
+        if (!ip_networks_have(trusted, client) && !(i == 0 && is_socket_file(peer)))
+            break;
         if (!take_last(&list, &entry) || !read_entry(entry, &before))
             break;
         client = before;

@@ -1,9 +1,9 @@
 #include "aloha/listener.h"
 
 #include "aloha/log.h"
+#include "aloha/sockets.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 1024,
     ACCEPTS_PER_TURN = 64, /* others want their turn too */
     COMPLAIN_EVERY_MS = 1000,
     PAUSE_MS = 100, /* when descriptors or memory ran out */
@@ -20,34 +19,42 @@ enum {
         45000, /* RFC 5482: unacknowledged data for so long means that the peer is gone */
 };
 
-struct listener {
+struct listening {
+    struct listener *listener;
     uv_poll_t poll;
     uv_timer_t pause;
     int fd;
-    uint16_t port;
+    char address[SOCKET_ADDRESS_SIZE_MAX];
+};
+
+struct listener {
+    struct listening sockets[LISTENER_SOCKETS_MAX];
+    size_t count;
     uint64_t complained_ms;
     listener_accept_fn *on_accept;
     void *ctx;
-    unsigned handles_open; /* poll and pause: freed when both are closed */
+    unsigned handles_open; /* poll and pause of each: freed when all are closed */
 };
 
 static void accept_ready(uv_poll_t *poll, int status, int events);
 
 static void resume(uv_timer_t *timer)
 {
-    struct listener *listener = timer->data;
-    uv_poll_start(&listener->poll, UV_READABLE, accept_ready);
+    struct listening *listening = timer->data;
+    uv_poll_start(&listening->poll, UV_READABLE, accept_ready);
 }
 
 /* A level-triggered poll would come back at once and for ever: sleep on it instead. */
-static void pause_accepting(struct listener *listener, int error)
+static void pause_accepting(struct listening *listening, int error)
 {
-    if (uv_now(listener->poll.loop) - listener->complained_ms >= COMPLAIN_EVERY_MS) {
-        listener->complained_ms = uv_now(listener->poll.loop);
+    struct listener *listener = listening->listener;
+
+    if (uv_now(listening->poll.loop) - listener->complained_ms >= COMPLAIN_EVERY_MS) {
+        listener->complained_ms = uv_now(listening->poll.loop);
         log_warning("accept_paused", log_text("reason", strerror(error)));
     }
-    uv_poll_stop(&listener->poll);
-    uv_timer_start(&listener->pause, resume, PAUSE_MS, 0);
+    uv_poll_stop(&listening->poll);
+    uv_timer_start(&listening->pause, resume, PAUSE_MS, 0);
 }
 
 static void tune(int fd)
@@ -60,145 +67,164 @@ static void tune(int fd)
 
 static void accept_ready(uv_poll_t *poll, int status, int events)
 {
-    struct listener *listener = poll->data;
+    struct listening *listening = poll->data;
 
     (void)status;
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && listener->fd >= 0; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && listening->fd >= 0; i++) {
         struct sockaddr_storage from = {0};
         socklen_t size = sizeof from;
         int fd =
-            accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            accept4(listening->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            tune(fd);
-            listener->on_accept(listener->ctx, fd, (struct sockaddr *)&from);
+            if (from.ss_family != AF_UNIX)
+                tune(fd);
+            listening->listener->on_accept(listening->listener->ctx, fd, (struct sockaddr *)&from);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_accepting(listener, errno);
+            pause_accepting(listening, errno);
             return;
         } /* anything else was that one connection's own end */
     }
 }
 
-static int open_socket(const struct addrinfo *address, uint16_t port)
+/* Takes the next address of a list; false when it is too long to be one. */
+static bool take_address(struct str *list, char out[SOCKET_ADDRESS_SIZE_MAX])
 {
-    struct sockaddr_storage at = {0};
-    int on = 1, off = 0;
+    struct str address = str_trim(str_cut(list, ','));
 
-    memcpy(&at, address->ai_addr, address->ai_addrlen);
-    if (at.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)&at)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)&at)->sin_port = htons(port);
+    snprintf(out, SOCKET_ADDRESS_SIZE_MAX, "%.*s", (int)address.size, address.text);
+    return address.size < SOCKET_ADDRESS_SIZE_MAX;
+}
 
-    int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (at.ss_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, (struct sockaddr *)&at, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-        int error = errno;
+bool listener_addresses_are_valid(const char *addresses)
+{
+    struct str list = str_of(addresses);
+    char address[SOCKET_ADDRESS_SIZE_MAX];
+    size_t count = 0;
+
+    do {
+        if (!take_address(&list, address) || !socket_address_is_valid(address) ||
+            ++count > LISTENER_SOCKETS_MAX)
+            return false;
+    } while (list.text);
+    return true;
+}
+
+/* Takes a socket that listens. */
+static bool add(struct listener *listener, uv_loop_t *loop, int fd, const char *address)
+{
+    struct listening *listening = &listener->sockets[listener->count];
+
+    if (uv_poll_init(loop, &listening->poll, fd) != 0) {
         close(fd);
-        errno = error;
-        return -1;
+        socket_remove(address);
+        return false;
     }
-    return fd;
+    uv_timer_init(loop, &listening->pause);
+    listening->poll.data = listening->pause.data = listening;
+    listening->listener = listener;
+    listening->fd = fd;
+    snprintf(listening->address, sizeof listening->address, "%s", address);
+    listener->count++;
+    listener->handles_open += 2;
+    uv_poll_start(&listening->poll, UV_READABLE, accept_ready);
+    return true;
 }
 
-static struct addrinfo *parse_address(const char *address)
+static void hint(char *problem, size_t problem_size)
 {
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-
-    return getaddrinfo(address, NULL, &hints, &found) == 0 ? found : NULL;
+    size_t size = strlen(problem);
+    snprintf(problem + size, problem_size - size, "; --port takes another");
 }
 
-bool listener_address_is_valid(const char *address)
+/* Listens on the addresses of a list; one that takes a free port gives it to those behind it. */
+static bool open_all(struct listener *listener, uv_loop_t *loop,
+                     const struct listener_options *options, char *problem, size_t problem_size)
 {
-    struct addrinfo *found = parse_address(address);
+    struct str list = str_of(options->addresses);
+    uint16_t port = options->port;
+    char address[SOCKET_ADDRESS_SIZE_MAX];
 
-    if (found)
-        freeaddrinfo(found);
-    return found != NULL;
+    do {
+        if (!take_address(&list, address) || listener->count == LISTENER_SOCKETS_MAX) {
+            snprintf(problem, problem_size, "cannot listen on %s: too much", options->addresses);
+            return false;
+        }
+        if (options->digits_only && socket_path(address))
+            continue;
+        int fd = socket_listen(address, port, options->socket_mode, problem, problem_size);
+        if (fd < 0 && errno == EADDRINUSE && !socket_path(address))
+            hint(problem, problem_size);
+        if (fd < 0)
+            return false;
+        if (!port)
+            port = socket_port(fd);
+        if (!add(listener, loop, fd, address)) {
+            snprintf(problem, problem_size, "cannot listen on %s: out of memory", address);
+            return false;
+        }
+    } while (list.text);
+    return true;
 }
 
-/* Returns a listening descriptor, or -1 and why. */
-static int listen_on(const char *address, uint16_t port, char *problem, size_t problem_size)
+struct listener *listener_open(uv_loop_t *loop, const struct listener_options *options,
+                               char *problem, size_t problem_size)
 {
-    struct addrinfo *found = parse_address(address);
-    int fd = found ? open_socket(found, port) : -1;
-    int error = found ? errno : EINVAL;
-
-    if (found)
-        freeaddrinfo(found);
-    if (fd < 0 && error == EAFNOSUPPORT && strcmp(address, "::") == 0)
-        return listen_on("0.0.0.0", port, problem, problem_size);
-    if (fd < 0)
-        snprintf(problem, problem_size, "cannot listen on port %u of %s: %s%s", port, address,
-                 strerror(error), error == EADDRINUSE ? "; --port takes another" : "");
-    return fd;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage at = {0};
-    socklen_t size = sizeof at;
-
-    if (getsockname(fd, (struct sockaddr *)&at, &size) != 0)
-        return 0;
-    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
-                                          : ((struct sockaddr_in *)&at)->sin_port);
-}
-
-struct listener *listener_open(uv_loop_t *loop, const char *address, uint16_t port,
-                               listener_accept_fn *on_accept, void *ctx, char *problem,
-                               size_t problem_size)
-{
-    int fd = listen_on(address, port, problem, problem_size);
-    if (fd < 0)
-        return NULL;
     struct listener *listener = calloc(1, sizeof *listener);
-    if (!listener || uv_poll_init(loop, &listener->poll, fd) != 0) {
-        snprintf(problem, problem_size, "cannot listen on port %u: out of memory", port);
-        close(fd);
-        free(listener);
+
+    if (!listener) {
+        snprintf(problem, problem_size, "cannot listen: out of memory");
         return NULL;
     }
-    uv_timer_init(loop, &listener->pause);
-    listener->poll.data = listener;
-    listener->pause.data = listener;
-    listener->fd = fd;
-    listener->port = port_of(fd);
-    listener->on_accept = on_accept;
-    listener->ctx = ctx;
-    listener->handles_open = 2;
-    uv_poll_start(&listener->poll, UV_READABLE, accept_ready);
-    return listener;
+    listener->on_accept = options->on_accept;
+    listener->ctx = options->ctx;
+    if (open_all(listener, loop, options, problem, problem_size))
+        return listener;
+    listener_close(listener);
+    return NULL;
+}
+
+const char *listener_address(const struct listener *listener, size_t index)
+{
+    return index < listener->count ? listener->sockets[index].address : NULL;
+}
+
+uint16_t listener_port_of(const struct listener *listener, size_t index)
+{
+    return index < listener->count ? socket_port(listener->sockets[index].fd) : 0;
 }
 
 uint16_t listener_port(const struct listener *listener)
 {
-    return listener->port;
+    for (size_t i = 0; i < listener->count; i++)
+        if (!socket_path(listener->sockets[i].address))
+            return listener_port_of(listener, i);
+    return 0;
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    struct listener *listener = handle->data;
+    struct listener *listener = ((struct listening *)handle->data)->listener;
     if (--listener->handles_open == 0)
         free(listener);
 }
 
 void listener_close(struct listener *listener)
 {
-    if (!listener)
-        return;
-    uv_poll_stop(&listener->poll);
-    close(listener->fd);
-    listener->fd = -1;
-    uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
-    uv_close((uv_handle_t *)&listener->pause, on_handle_closed);
+    if (listener && listener->count == 0)
+        free(listener);
+    else
+        for (size_t i = 0; listener && i < listener->count; i++) {
+            struct listening *listening = &listener->sockets[i];
+            uv_poll_stop(&listening->poll);
+            close(listening->fd);
+            listening->fd = -1;
+            socket_remove(listening->address);
+            uv_close((uv_handle_t *)&listening->poll, on_handle_closed);
+            uv_close((uv_handle_t *)&listening->pause, on_handle_closed);
+        }
 }
 
 struct ip listener_ip_of(const struct sockaddr *address)

@@ -1,6 +1,7 @@
 #include "ops_private.h"
 
 #include "aloha/log.h"
+#include "aloha/sockets.h"
 #include "aloha/tls_link.h"
 
 #include <arpa/inet.h>
@@ -16,6 +17,7 @@ enum {
     CONNECTIONS_PER_ADDRESS = 16,
     IDLE_SECONDS = 10,
     MEMORY_PER_CONNECTION = 16 * 1024,
+    SOCKET_MODE = 0660, /* of a socket file */
 };
 
 /* ---- its place in the loop ---- */
@@ -172,13 +174,12 @@ static void log_from_library(void *ctx, const char *format, va_list args)
 
 static bool is_unix(const char *bind)
 {
-    return strncmp(bind, "unix:/", strlen("unix:/")) == 0;
+    return socket_path(bind) != NULL;
 }
 
 bool ops_bind_is_valid(const char *bind)
 {
-    struct ip ip;
-    return is_unix(bind) || ip_read(str_of(bind), &ip);
+    return socket_address_is_valid(bind);
 }
 
 bool ops_bind_is_exposed(const char *bind)
@@ -196,8 +197,15 @@ static bool start_listening(struct ops *ops, char *problem, size_t problem_size)
     const struct ops_options *options = &ops->options;
     char reason[200];
 
-    ops->listener = listener_open(ops->loop, options->bind, options->port, on_accept, ops, reason,
-                                  sizeof reason);
+    struct listener_options listener = {
+        .addresses = options->bind,
+        .port = options->port,
+        .socket_mode = SOCKET_MODE,
+        .on_accept = on_accept,
+        .ctx = ops,
+    };
+
+    ops->listener = listener_open(ops->loop, &listener, reason, sizeof reason);
     if (ops->listener)
         return true;
     snprintf(problem, problem_size, "the operator's plane: %s", reason);

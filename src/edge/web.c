@@ -148,7 +148,8 @@ static struct connection *new_connection(struct web *web, const struct sockaddr 
         return NULL;
     connection->web = web;
     connection->address = listener_ip_of(from);
-    connection->proxied = ip_networks_have(web->options.trusted_proxies, connection->address);
+    connection->proxied = from->sa_family == AF_UNIX ||
+                          ip_networks_have(web->options.trusted_proxies, connection->address);
     connection->opened_tick = web->ticks;
     if (!connection->proxied &&
         !web_count(connection, address_key_ipv6(connection->address.bytes))) {
@@ -193,7 +194,8 @@ void web_adopt(void *ctx, int fd, const struct sockaddr *from)
 
     if (!connection)
         return;
-    connection->expects_tls = connection->web->options.tls != NULL;
+    /* A proxy that comes through a socket file has no stranger between itself and us. */
+    connection->expects_tls = connection->web->options.tls != NULL && from->sa_family != AF_UNIX;
     watch(connection, fd);
 }
 

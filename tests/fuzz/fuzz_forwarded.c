@@ -191,7 +191,7 @@ static void check_client(struct ip client, struct ip peer, const struct str *val
 
     unsigned taken = 0;
     bool ended = false;
-    while (is_trusted(wanted) && !ended) {
+    while ((is_trusted(wanted) || (taken == 0 && ip_equal(peer, (struct ip){{0}}))) && !ended) {
         ended =
             taken == FORWARDED_ENTRIES_MAX || left == 0 || !plain_entry(entries[left - 1], &before);
         if (!ended) {

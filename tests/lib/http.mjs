@@ -66,9 +66,9 @@ function readChunked(buffer, from) {
   }
 }
 
-/** One TCP connection of the tests. */
+/** One connection of the tests: over TCP, or through a socket file. */
 export class Connection {
-  /** @param {number} port @param {string} [address] */
+  /** @param {number | string} port  or the path of a socket file @param {string} [address] */
   constructor(port, address = '127.0.0.1') {
     this.changes = new Changes();
     /** @type {Buffer} what has come and was not read yet */
@@ -76,7 +76,7 @@ export class Connection {
     this.ended = false;
     this.reset = false;
     this.opened = false;
-    this.socket = net.connect({ port, host: address, noDelay: true });
+    this.socket = typeof port === 'string' ? net.connect({ path: port }) : net.connect({ port, host: address, noDelay: true });
     this.socket.on('connect', () => {
       this.opened = true;
       this.changes.changed();
@@ -183,7 +183,7 @@ export function assertSecurityHeaders(response) {
 /**
  * Sends bytes on a fresh connection and collects every response until the other side closes it or, if it
  * stays open, the first response has come.
- * @param {number} port
+ * @param {number | string} port
  * @param {string | Buffer} bytes
  * @param {{ method?: string, check?: boolean }} [how]
  */
@@ -199,7 +199,7 @@ export async function exchange(port, bytes, how) {
 
 /**
  * Sends bytes on a fresh connection that the other side has to close, and gives all the responses.
- * @param {number} port
+ * @param {number | string} port
  * @param {string | Buffer} bytes
  * @param {{ method?: string, check?: boolean, cut?: boolean, ms?: number }} [how]
  */
@@ -229,7 +229,7 @@ export function request(target, { method = 'GET', host = 'localhost:3000', heade
 
 /**
  * One ordinary request on a connection of its own.
- * @param {number} port
+ * @param {number | string} port
  * @param {string} target
  * @param {{ method?: string, host?: string, headers?: Record<string, string>, check?: boolean }} [how]
  */

@@ -11,7 +11,10 @@ export const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-
 export const freshRoom = () => randomUUID();
 
 export class Participant {
-  /** @param {{ host?: string }} server @param {{ protocols?: string[], headers?: Record<string, string>, origin?: string }} [how] */
+  /**
+   * @param {{ host?: string, socketUrl?: string }} server  socketUrl: by default ws://host/ws
+   * @param {{ protocols?: string[], headers?: Record<string, string>, origin?: string }} [how]
+   */
   constructor(server, { protocols = [], headers, origin } = {}) {
     this.changes = new Changes();
     /** @type {{ text: string, object: any }[]} */
@@ -23,7 +26,7 @@ export class Participant {
     this.closeReason = '';
     /** @type {string} */
     this.peerId = '';
-    this.socket = new WebSocket(`ws://${server.host}/ws`, protocols, { headers, origin, perMessageDeflate: false, skipUTF8Validation: false });
+    this.socket = new WebSocket(server.socketUrl ?? `ws://${server.host}/ws`, protocols, { headers, origin, perMessageDeflate: false, skipUTF8Validation: false });
     this.socket.on('open', () => this.changes.changed());
     this.socket.on('pong', () => {
       this.pongs++;

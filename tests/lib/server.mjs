@@ -146,11 +146,20 @@ export class Server {
     const publicPlane = await this.logged('listening', { plane: 'public' });
     const operatorPlane = await this.logged('listening', { plane: 'operator' });
     await this.logged('ready');
-    this.port = Number(publicPlane.port);
     this.opsPort = Number(operatorPlane.port);
+    assert.ok(this.opsPort > 0, 'the log names the operator\'s port');
+    if (publicPlane.address.startsWith('unix:')) {
+      /** A number, or the path of a socket file: what Connection() takes. @type {any} */
+      this.port = publicPlane.address.slice('unix:'.length);
+      this.host = 'localhost';
+      this.socketUrl = `ws+unix://${this.port}:/ws`;
+      return this;
+    }
+    this.port = Number(publicPlane.port);
     this.host = `127.0.0.1:${this.port}`;
     this.url = `http://${this.host}`;
-    assert.ok(this.port > 0 && this.opsPort > 0, 'the log names both ports');
+    this.socketUrl = `ws://${this.host}/ws`;
+    assert.ok(this.port > 0, 'the log names the port');
     return this;
   }
 
@@ -203,6 +212,16 @@ export async function startServer(args = UNLIMITED, how) {
     server.child.kill('SIGKILL');
     throw error;
   }
+}
+
+/** A fresh path for a socket file: short enough for one, and gone after the run. */
+export function freshSocketPath() {
+  return path.join(freshStateDir(), 'http.sock');
+}
+
+/** The same, on a socket file. @param {string[]} [args] @param {ConstructorParameters<typeof Server>[1]} [how] */
+export function startServerOnPath(args = UNLIMITED, how) {
+  return startServer(['--bind', `unix:${freshSocketPath()}`, ...args], how);
 }
 
 /**

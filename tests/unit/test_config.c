@@ -103,6 +103,20 @@ TEST(a_flag_takes_its_value_behind_it_or_behind_an_equals_sign)
     EXPECT_UINT(3, config.limits.room_peers_max);
 }
 
+TEST(a_mode_is_octal)
+{
+    EXPECT(read_flags(NULL, NULL));
+    EXPECT_UINT(0660, config.socket_mode);
+    EXPECT(read_flags("--socket-mode", "0600"));
+    EXPECT_UINT(0600, config.socket_mode);
+    EXPECT(read_flags("--socket-mode=777", NULL));
+    EXPECT_UINT(0777, config.socket_mode);
+    for (const char *const *bad = (const char *const[]){"", "66", "1660", "0668", "00660", "0x1ff",
+                                                        "-660", "66 ", "rw-rw----", NULL};
+         *bad; bad++)
+        EXPECT(!read_flags("--socket-mode", *bad));
+}
+
 TEST(a_list_has_commas_and_the_last_one_given_counts_whole)
 {
     EXPECT(read_words("--host", "a.example,b.example:80", "--origin=https://c.example",

@@ -48,6 +48,18 @@ TEST(the_right_most_address_that_is_none_of_ours_is_the_client)
     EXPECT_CLIENT("2001:db8::5", client_of("10.0.0.1", "2001:db8::5"));
 }
 
+TEST(who_comes_through_a_socket_file_is_trusted_and_nobody_else_may_say_so)
+{
+    EXPECT_CLIENT("203.0.113.9", client_of_lines("", "::", "203.0.113.9", NULL, NULL));
+    EXPECT_CLIENT("203.0.113.9",
+                  client_of_lines("", "::", "198.51.100.7, 203.0.113.9", NULL, NULL));
+    EXPECT_CLIENT("203.0.113.9", client_of("::", "203.0.113.9, 10.0.0.1"));
+    EXPECT_CLIENT("::", client_of("::", "198.51.100.7, ::"));
+    EXPECT_CLIENT("::", client_of("10.0.0.1", "198.51.100.7, ::"));
+    EXPECT_CLIENT("::", client_of_lines("", "::", NULL, NULL, NULL));
+    EXPECT_CLIENT("::", client_of_lines("", "::", "unknown", NULL, NULL));
+}
+
 TEST(several_lines_are_one_list)
 {
     static const char ours[] = "10.0.0.0/8";
