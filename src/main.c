@@ -4,6 +4,7 @@
 #include "aloha/console.h"
 #include "aloha/ids.h"
 #include "aloha/listener.h"
+#include "aloha/notify.h"
 #include "aloha/ops.h"
 #include "aloha/secret.h"
 #include "aloha/site_disk.h"
@@ -33,6 +34,7 @@ struct server {
     struct operator_token ops_token;
     struct listener *listener, *redirect_listener;
     struct tls_store *tls; /* NULL: plain http */
+    struct notify *notify; /* NULL: nobody wants to know */
     uv_signal_t terminate, interrupt, hangup;
     bool closing;
 };
@@ -174,8 +176,10 @@ static bool reload(void *ctx)
 
     if (server->closing)
         return false;
+    notify_reloading(server->notify);
     if (server->tls)
         fine = tls_store_reload(server->tls);
+    notify_ready(server->notify);
     if (!ops_token_load(&token, &server->config.ops_token, problem, sizeof problem)) {
         log_error("ops_token_kept", log_text("reason", problem));
         return false;
@@ -201,6 +205,8 @@ static void stop_web(void *ctx)
     ops_stop(server->ops);
     server->ops = NULL;
     tls_store_stop(server->tls);
+    notify_free(server->notify);
+    server->notify = NULL;
     uv_close((uv_handle_t *)&server->terminate, NULL);
     uv_close((uv_handle_t *)&server->interrupt, NULL);
     uv_close((uv_handle_t *)&server->hangup, NULL);
@@ -218,6 +224,8 @@ static void on_signal(uv_signal_t *handle, int number)
              log_uint("peers", server->metrics.values[METRIC_PEERS]),
              log_uint("seconds", server->config.limits.drain_ms / 1000));
     ops_set_not_ready(server->ops, NOT_READY_DRAINING, true);
+    notify_stopping(server->notify);
+    notify_status(server->notify, "Draining: connections are told to come back elsewhere");
     listener_close(server->listener);
     listener_close(server->redirect_listener);
     web_drain(server->web, stop_web, server);
@@ -365,6 +373,8 @@ static void announce(struct server *server)
     log_info("listening", log_text("plane", "operator"),
              log_text("address", server->config.ops_bind), log_uint("port", ops_port(server->ops)));
     ops_set_not_ready(server->ops, NOT_READY_STARTING, false);
+    notify_status(server->notify, "Serving");
+    notify_ready(server->notify);
     log_info("ready", log_text("version", ALOHA_VERSION));
     show_welcome(server);
 }
@@ -386,6 +396,7 @@ static int serve(struct server *server)
     char problem[CONFIG_PROBLEM_SIZE] = "";
     int status = 0;
 
+    server->notify = notify_new(&server->loop);
     if (start_planes(server, problem, sizeof problem)) {
         start_signals(server);
         announce(server);
@@ -396,6 +407,7 @@ static int serve(struct server *server)
         if (server->web)
             web_stop(server->web);
         tls_store_stop(server->tls);
+        notify_free(server->notify);
     }
     finish(server);
     if (status == 0)

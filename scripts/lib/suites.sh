@@ -270,7 +270,7 @@ suite_js() {
 }
 
 suite_edge() {
-    build debug "$root/build/debug" aloha
+    build debug "$root/build/debug" all
     ALOHA_BIN=$root/build/debug/aloha node_tests edge
 }
 
