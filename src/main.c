@@ -6,10 +6,12 @@
 #include "aloha/listener.h"
 #include "aloha/notify.h"
 #include "aloha/ops.h"
+#include "aloha/sandbox.h"
 #include "aloha/secret.h"
 #include "aloha/site_disk.h"
 #include "aloha/sockets.h"
 #include "aloha/spelling.h"
+#include "aloha/state_dir.h"
 #include "aloha/tls_link.h"
 #include "aloha/web.h"
 
@@ -35,6 +37,7 @@ struct server {
     struct listener *listener, *redirect_listener;
     struct tls_store *tls; /* NULL: plain http */
     struct notify *notify; /* NULL: nobody wants to know */
+    struct sandbox_user user;
     uv_signal_t terminate, interrupt, hangup;
     bool closing;
 };
@@ -365,6 +368,40 @@ static void announce_sockets(const struct listener *listener, const char *plane,
                  log_uint("port", listener_port_of(listener, i)), log_text("scheme", scheme));
 }
 
+/* What is read and written from now on: all that a reload reads anew. Everything else is out of reach. */
+static void list_paths(const struct server *server, char state_dir[STATE_PATH_SIZE_MAX],
+                       struct sandbox_paths *out)
+{
+    const struct config *config = &server->config;
+
+    sandbox_paths_add(out, config->assets, SANDBOX_READ_TREE);
+    sandbox_paths_add(out, config->tls_cert, SANDBOX_READ_FILE);
+    sandbox_paths_add(out, config->tls_key, SANDBOX_READ_FILE);
+    sandbox_paths_add(out, config->ops_token.file, SANDBOX_READ_FILE);
+    sandbox_paths_add(out, getenv("CREDENTIALS_DIRECTORY"), SANDBOX_READ_DIR);
+    sandbox_paths_add_socket(out, config->ops_bind);
+    for (size_t i = 0; listener_address(server->listener, i); i++)
+        sandbox_paths_add_socket(out, listener_address(server->listener, i));
+    if (state_dir_find(state_dir, config->state_dir) && access(state_dir, F_OK) == 0)
+        sandbox_paths_add(out, state_dir, SANDBOX_STATE);
+}
+
+static bool enter_sandbox(struct server *server, char *problem, size_t problem_size)
+{
+    struct sandbox_options options = {.mode = (enum sandbox_mode)server->config.sandbox,
+                                      .user = server->user};
+    char state_dir[STATE_PATH_SIZE_MAX];
+    struct sandbox_state state;
+
+    list_paths(server, state_dir, &options.paths);
+    if (!sandbox_enter(&options, &state, problem, problem_size))
+        return false;
+    server->metrics.values[METRIC_SANDBOX_LANDLOCK] = state.landlock_abi;
+    server->metrics.values[METRIC_SANDBOX_SECCOMP] = state.seccomp != SANDBOX_OFF;
+    server->metrics.values[METRIC_SANDBOX_ROOT] = state.is_root;
+    return true;
+}
+
 static void announce(struct server *server)
 {
     announce_sockets(server->listener, "public", server->tls ? "https" : "http");
@@ -396,14 +433,17 @@ static int serve(struct server *server)
     char problem[CONFIG_PROBLEM_SIZE] = "";
     int status = 0;
 
+    sandbox_make_state_dir(&server->user, server->config.state_dir);
     server->notify = notify_new(&server->loop);
-    if (start_planes(server, problem, sizeof problem)) {
+    if (start_planes(server, problem, sizeof problem) &&
+        enter_sandbox(server, problem, sizeof problem)) {
         start_signals(server);
         announce(server);
     } else {
         status = complain(problem, EXIT_CANNOT_START);
         ops_stop(server->ops);
         listener_close(server->listener);
+        listener_close(server->redirect_listener);
         if (server->web)
             web_stop(server->web);
         tls_store_stop(server->tls);
@@ -474,6 +514,9 @@ static int start(struct server *server)
 {
     char problem[CONFIG_PROBLEM_SIZE];
 
+    if (!sandbox_find_user(server->config.user, &server->user, problem, sizeof problem))
+        return complain(problem, EXIT_BAD_USAGE);
+    secret_trust_user(server->user.uid);
     if (!check_outside(&server->config, problem, sizeof problem) ||
         !check_ops(server, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);
@@ -482,6 +525,7 @@ static int start(struct server *server)
                     config_has_tls(&server->config) ? TLS_LINK_DESCRIPTORS : 1);
     log_switched_off(&server->config);
     json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */
+    setenv("UV_USE_IO_URING", "0", 1); /* io_uring goes past the sandbox */
     if (uv_loop_init(&server->loop) != 0)
         return complain(strcpy(problem, "cannot start: no event loop"), EXIT_CANNOT_START);
     return serve(server);

@@ -38,6 +38,9 @@ struct secret_source {
 };
 enum { CONFIG_PORT_OFF = 65536 };
 
+enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF, SANDBOX_KILL };
+#define SANDBOX_MODES "on|off|kill" /* their names, in that order */
+
 struct config {
     /* Texts point into argv, the environment or file_texts, and so do the lists of names. */
     uint32_t port;
@@ -64,6 +67,9 @@ struct config {
 
     const char *state_dir;       /* empty: the usual place */
     struct secret_source secret; /* not given: in the state directory */
+
+    const char *user; /* empty: the usual one */
+    uint32_t sandbox; /* an enum sandbox_mode */
 
     struct limits limits;
 

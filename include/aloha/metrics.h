@@ -38,7 +38,10 @@
     X(METRIC_TLS_HANDSHAKE_FAILURES, "aloha_tls_handshake_failures_total", "counter", "TLS handshakes that failed or took too long.") \
     X(METRIC_TLS_RELOADS,       "aloha_tls_reloads_total",           "counter", "Times that the certificate was replaced.")          \
     X(METRIC_TLS_RELOAD_FAILURES, "aloha_tls_reload_failures_total", "counter", "Times that a new certificate was refused.")         \
-    X(METRIC_TLS_EXPIRY,        "aloha_tls_certificate_expiry_seconds", "gauge", "When the certificate expires, in seconds since 1970; 0 without TLS.")
+    X(METRIC_TLS_EXPIRY,        "aloha_tls_certificate_expiry_seconds", "gauge", "When the certificate expires, in seconds since 1970; 0 without TLS.") \
+    X(METRIC_SANDBOX_LANDLOCK,  "aloha_sandbox_landlock_abi",        "gauge",   "Version of landlock that confines this process; 0: none.") \
+    X(METRIC_SANDBOX_SECCOMP,   "aloha_sandbox_seccomp",             "gauge",   "1 when system calls are filtered.")                 \
+    X(METRIC_SANDBOX_ROOT,      "aloha_sandbox_root",                "gauge",   "1 when this process runs as root.")
 /* clang-format on */
 
 #define METRIC_ENUMERATOR(id, name, type, help) id,

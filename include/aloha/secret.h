@@ -5,6 +5,8 @@
 #include "aloha/config.h"
 #include "aloha/token.h"
 
+#include <sys/types.h>
+
 enum { SECRET_SIZE_MIN = 32, SECRET_SIZE_MAX = 4096, SECRET_DIGEST_SIZE = 32 };
 
 /* Holds the text without the line feeds at its end; secret_forget() wipes it. */
@@ -21,11 +23,14 @@ enum secret_verdict {
 
 /* Reads a secret from the first place that has it: the value of the environment, the file that was named,
  * $CREDENTIALS_DIRECTORY/NAME. May be called again later (SIGHUP): files are read anew.
- *   A file has to be a regular one, of root or of the user that we are, and open to nobody else; but what
- *   lies in the credentials' directory may be open to its group if it is root's (systemd.exec(5),
- *   LoadCredential=, gives 0440 where it cannot change the owner). */
+ *   A file has to be a regular one, of root or of the user that we are or will be, and open to nobody
+ *   else; but what lies in the credentials' directory may be open to its group if it is root's
+ *   (systemd.exec(5), LoadCredential=, gives 0440 where it cannot change the owner). */
 MUST_USE enum secret_verdict secret_read(struct secret *out, const struct secret_source *source,
                                          char *problem, size_t problem_size);
+
+/* Files of this user are good as well from here on: of whom root will become. */
+void secret_trust_user(uid_t user);
 
 /* SHA-256 of it: a key of the right size, or something to compare in constant time.
  *   returns  false when there is no memory. */

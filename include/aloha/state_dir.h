@@ -4,6 +4,8 @@
 
 #include "aloha/base.h"
 
+#include <sys/types.h>
+
 enum { STATE_PATH_SIZE_MAX = 4096 };
 
 /* Where the state belongs (systemd.exec(5), XDG Base Directory Specification 0.8).
@@ -14,5 +16,9 @@ MUST_USE bool state_dir_find(char out[STATE_PATH_SIZE_MAX], const char *wanted);
 
 /* Makes each directory of the path that is not there, with mode 0700; false with errno. */
 MUST_USE bool state_dir_make(const char *path);
+
+/* The same for another user, by root: what is made belongs to them, and those above it can be passed
+ * through (0711). What is there already stays as it is. */
+MUST_USE bool state_dir_make_for(const char *path, uid_t user, gid_t group);
 
 #endif

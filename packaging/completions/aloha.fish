@@ -2,7 +2,7 @@
 # Generated from the table in src/core/config_table.c by tests/unit/write_docs.
 complete -c aloha -f
 complete -c aloha -n __fish_use_subcommand -a help -d "Shows the options"
-complete -c aloha -n '__fish_seen_subcommand_from help' -a 'serving tls proxy operator log state limits general all'
+complete -c aloha -n '__fish_seen_subcommand_from help' -a 'serving tls proxy operator log state process limits general all'
 complete -c aloha -n __fish_use_subcommand -a version -d "Shows the version"
 complete -c aloha -l port -x -d 'TCP port of the pages and of the WebSocket'
 complete -c aloha -l bind -x -d 'Addresses to listen on, in digits, or unix:/path, with commas between them'
@@ -24,6 +24,8 @@ complete -c aloha -l log-level -x -a 'error warning info debug' -d 'How much to 
 complete -c aloha -l log-format -x -a 'logfmt json' -d 'How a line of the log is written'
 complete -c aloha -l state-dir -r -F -d 'Directory for what outlives a restart'
 complete -c aloha -l secret-file -r -F -d 'File with the key of the resume tokens'
+complete -c aloha -l user -x -d 'Who to become when started as root, once ports, key and certificates are open'
+complete -c aloha -l sandbox -x -a 'on off kill' -d 'Whether to give up, as far as the kernel can, all files but one\'s own (landlock) and all system calls that are not needed (seccomp)'
 complete -c aloha -l message-max -x -d 'Size of one message, over all its fragments'
 complete -c aloha -l json-depth-max -x -d 'Nested arrays and objects in one message'
 complete -c aloha -l json-values-max -x -d 'Members of objects and elements of arrays in one message, together'
@@ -52,5 +54,5 @@ complete -c aloha -l burst-connections -x -d 'How many of them at once'
 complete -c aloha -l drain-grace -x -d 'Over how long the clients are sent away when the server ends'
 complete -c aloha -l config -r -F -d 'Configuration file'
 complete -c aloha -l print-config -d 'Prints what holds now and who said so'
-complete -c aloha -l help -x -a 'serving tls proxy operator log state limits general all' -d 'Shows the options'
+complete -c aloha -l help -x -a 'serving tls proxy operator log state process limits general all' -d 'Shows the options'
 complete -c aloha -l version -d 'Shows the version'

@@ -21,6 +21,7 @@ build     libuv1-dev             pc:libuv                      libuv-devel      
 build     libwebsockets-dev      pc:libwebsockets              libwebsockets-devel  libwebsockets    libwebsockets-dev       libwebsockets-devel   libwebsockets
 build     libwebsockets-evlib-uv is:has_websockets_on_uv       libwebsockets-devel  libwebsockets    libwebsockets-evlib_uv  libwebsockets-devel   libwebsockets
 build     libmicrohttpd-dev      pc:libmicrohttpd              libmicrohttpd-devel  libmicrohttpd    libmicrohttpd-dev       libmicrohttpd-devel   libmicrohttpd
+build     libseccomp-dev         pc:libseccomp                 libseccomp-devel     libseccomp       libseccomp-dev          libseccomp-devel      libseccomp
 build     libjansson-dev         pc:jansson                    jansson-devel        jansson          jansson-dev             libjansson-devel      jansson
 build     uuid-dev               pc:uuid                       libuuid-devel        util-linux-libs  util-linux-dev          libuuid-devel         util-linux
 build     libssl-dev             pc:openssl                    openssl-devel        openssl          openssl-dev             libopenssl-devel      openssl@3

@@ -77,10 +77,19 @@ static const struct option logging[] = {
 static const struct option state[] = {
     TEXT("state-dir", OPTION_PATH, state_dir, "",
         "Directory for what outlives a restart: the key of the resume tokens. By default $STATE_DIRECTORY, else "
-        "$XDG_STATE_HOME/aloha, else ~/.local/state/aloha."),
+        "$XDG_STATE_HOME/aloha, else ~/.local/state/aloha; started as root, /var/lib/aloha."),
     SECRET("secret", secret,
         "File with the key of the resume tokens: at least 32 bytes, readable by its owner only; instead of the one in "
         "the state directory, for servers that share it."),
+};
+
+static const struct option process[] = {
+    TEXT("user", OPTION_TEXT, user, "",
+        "Who to become when started as root, once ports, key and certificates are open. By default the user aloha if "
+        "there is one, else nobody; root stays root."),
+    CHOICE("sandbox", sandbox, "on", SANDBOX_MODES,
+        "Whether to give up, as far as the kernel can, all files but one's own (landlock) and all system calls that are "
+        "not needed (seccomp). kill ends the process where on refuses the call: for tests."),
 };
 
 #define LIMIT_OPTION(field, option, member, unit_, def_, min_, max_, help_, exceeding_)                    \
@@ -108,6 +117,7 @@ const struct option_group config_groups[] = {
     GROUP("Operator", "operator", operator_plane),
     GROUP("Log", "log", logging),
     GROUP("State", "state", state),
+    GROUP("Process", "process", process),
     GROUP("Limits", "limits", limit_options),
     GROUP("General", "general", general),
 };

@@ -1,10 +1,12 @@
 #include "aloha/state_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool state_dir_find(char out[STATE_PATH_SIZE_MAX], const char *wanted)
 {
@@ -24,7 +26,8 @@ bool state_dir_find(char out[STATE_PATH_SIZE_MAX], const char *wanted)
     return size > 0 && size < STATE_PATH_SIZE_MAX;
 }
 
-bool state_dir_make(const char *path)
+/* Makes each directory above the last one that is not there; false with errno. */
+static bool make_above(const char *path, mode_t mode)
 {
     char part[STATE_PATH_SIZE_MAX];
     size_t size = strlen(path);
@@ -35,12 +38,33 @@ bool state_dir_make(const char *path)
     }
     memcpy(part, path, size + 1);
     for (char *at = part + 1; *at; at++) {
-        if (*at != '/')
+        if (*at != '/' || at[strspn(at, "/")] == '\0')
             continue;
         *at = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+        if (mkdir(part, mode) != 0 && errno != EEXIST)
             return false;
         *at = '/';
     }
-    return mkdir(part, 0700) == 0 || errno == EEXIST;
+    return true;
+}
+
+bool state_dir_make(const char *path)
+{
+    return make_above(path, 0700) && (mkdir(path, 0700) == 0 || errno == EEXIST);
+}
+
+bool state_dir_make_for(const char *path, uid_t user, gid_t group)
+{
+    if (!make_above(path, 0711))
+        return false;
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST;
+    int fd = open(path, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool given = fchown(fd, user, group) == 0;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return given;
 }

@@ -1,7 +1,7 @@
 // Starts the real binary on free ports, reads them from its log, and ends it again.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,9 +44,12 @@ let stateRoot = '';
 function freshStateDir() {
   if (!stateRoot) {
     stateRoot = mkdtempSync(path.join(tmpdir(), 'aloha-state-'));
+    chmodSync(stateRoot, 0o711); // a server that was started as root becomes somebody else
     process.on('exit', () => rmSync(stateRoot, { recursive: true, force: true }));
   }
-  return mkdtempSync(path.join(stateRoot, 'server-'));
+  const place = mkdtempSync(path.join(stateRoot, 'server-'));
+  chmodSync(place, 0o711);
+  return path.join(place, 'state'); // the server makes it, for whom it becomes
 }
 
 /**
@@ -60,6 +63,7 @@ export function cleanEnvironment(extra = {}) {
     ALOHA_DRAIN_GRACE: '0', // an end is quick
     ALOHA_METRICS_OPEN: 'yes', // most servers of the tests have no operator's token
     ALOHA_CONFIG: '', // not the file that this machine may have
+    ALOHA_SANDBOX: 'kill', // a system call that the sandbox does not know of is a failure, not an error that is lived with
     ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99:check_initialization_order=1:detect_stack_use_after_return=1:quarantine_size_mb=8',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=0',
     ...extra,
