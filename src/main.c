@@ -1,4 +1,5 @@
 /* Wiring and lifecycle: starting -> ready -> draining -> closing -> done. */
+#include "aloha/check_run.h"
 #include "aloha/commands.h"
 #include "aloha/config_load.h"
 #include "aloha/console.h"
@@ -58,6 +59,29 @@ static int print(struct buf *text)
     return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* What the table of options cannot judge by itself. */
+static bool check_outside(const struct config *config, char *problem, size_t problem_size)
+{
+    char where[CONFIG_WHERE_SIZE];
+
+    if (!listener_addresses_are_valid(config->bind)) {
+        config_where(config, "bind", where);
+        snprintf(problem, problem_size,
+                 "%s: \"%.40s\" is not addresses in digits or unix:/path, with commas between them",
+                 where, config->bind);
+        return false;
+    }
+    struct site *site = config->assets[0] ? site_disk_load(config->assets) : NULL;
+    if (config->assets[0] && !site) {
+        config_where(config, "assets", where);
+        snprintf(problem, problem_size, "%s: \"%.80s\" has no readable public/ and views/", where,
+                 config->assets);
+        return false;
+    }
+    site_disk_free(site);
+    return true;
+}
+
 /* ---- what is done instead of serving ---- */
 
 static int show_help(const char *topic)
@@ -107,6 +131,27 @@ static int run_version(int argc, char *argv[])
         return show_version();
     snprintf(problem, sizeof problem, "version: \"%.40s\" is too much", argv[1]);
     return complain(problem, EXIT_BAD_USAGE);
+}
+
+static int check(const struct config *config)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+
+    if (!check_outside(config, problem, sizeof problem))
+        return complain(problem, EXIT_BAD_USAGE);
+    return check_run(config);
+}
+
+static int run_check(int argc, char *argv[])
+{
+    static struct config config;
+    char problem[CONFIG_PROBLEM_SIZE];
+
+    if (!config_load(&config, argc, argv, problem, sizeof problem))
+        return complain(problem, EXIT_BAD_USAGE);
+    int status = config.show_help ? show_help("check") : check(&config);
+    config_deinit(&config);
+    return status;
 }
 
 static const struct command {
@@ -457,51 +502,6 @@ static int serve(struct server *server)
     return status;
 }
 
-/* SECURITY R40. */
-static bool check_ops(struct server *server, char *problem, size_t problem_size)
-{
-    const struct config *config = &server->config;
-
-    if (!ops_bind_is_valid(config->ops_bind)) {
-        snprintf(problem, problem_size, "--ops-bind: \"%.80s\" is no numeric address or unix:/path",
-                 config->ops_bind);
-        return false;
-    }
-    if (!ops_token_load(&server->ops_token, &config->ops_token, problem, problem_size))
-        return false;
-    if (!ops_bind_is_exposed(config->ops_bind) ||
-        (config_has_tls(config) && server->ops_token.is_set))
-        return true;
-    snprintf(
-        problem, problem_size,
-        "--ops-bind: %.60s can be reached from elsewhere, which needs TLS and --ops-token-file",
-        config->ops_bind);
-    return false;
-}
-
-/* What the table of options cannot judge by itself. */
-static bool check_outside(const struct config *config, char *problem, size_t problem_size)
-{
-    char where[CONFIG_WHERE_SIZE];
-
-    if (!listener_addresses_are_valid(config->bind)) {
-        config_where(config, "bind", where);
-        snprintf(problem, problem_size,
-                 "%s: \"%.40s\" is not addresses in digits or unix:/path, with commas between them",
-                 where, config->bind);
-        return false;
-    }
-    struct site *site = config->assets[0] ? site_disk_load(config->assets) : NULL;
-    if (config->assets[0] && !site) {
-        config_where(config, "assets", where);
-        snprintf(problem, problem_size, "%s: \"%.80s\" has no readable public/ and views/", where,
-                 config->assets);
-        return false;
-    }
-    site_disk_free(site);
-    return true;
-}
-
 /* Starts the log, and says in it what an operator should know of the configuration. */
 static void start_log(const struct config *config)
 {
@@ -518,7 +518,7 @@ static int start(struct server *server)
         return complain(problem, EXIT_BAD_USAGE);
     secret_trust_user(server->user.uid);
     if (!check_outside(&server->config, problem, sizeof problem) ||
-        !check_ops(server, problem, sizeof problem))
+        !ops_check(&server->config, &server->ops_token, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);
     start_log(&server->config);
     fit_descriptors(&server->config.limits,
@@ -547,6 +547,8 @@ int main(int argc, char *argv[])
         status = show_version();
     else if (server.config.print_config)
         status = print_config(&server.config);
+    else if (server.config.check)
+        status = check(&server.config);
     else
         status = start(&server);
     config_deinit(&server.config);

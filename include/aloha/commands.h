@@ -8,6 +8,8 @@
 /* Name, function in main.c, what stands behind it, what a shell completes there ("topics" of --help,
  * "options", or words with blanks between them), help. */
 #define COMMAND_TABLE(X)                                                                           \
+    X("check", run_check, "[OPTIONS]", "options",                                                  \
+      "Tells what is wrong with these options and with this machine, and does not serve.")         \
     X("help", run_help, "[TOPIC]", "topics",                                                       \
       "Shows the options; in full those of a group or all, or a single one.")                      \
     X("version", run_version, "", "", "Shows the version.")

@@ -74,7 +74,7 @@ struct config {
     struct limits limits;
 
     /* What is to be done instead of serving. */
-    bool show_help, show_version, print_config;
+    bool show_help, show_version, print_config, check;
     const char *help_topic; /* of --help TOPIC; empty: the first page */
 
     const char *file_asked; /* --config */

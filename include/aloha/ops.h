@@ -42,6 +42,11 @@ bool ops_bind_is_valid(const char *bind);
 /* True when others than this machine reach it: then there has to be TLS and a token (SECURITY R40). */
 bool ops_bind_is_exposed(const char *bind);
 
+/* Judges what is configured: that the address is one, the token can be read into *token, and nobody else can
+ * reach a plane that has no TLS (SECURITY R40). False with one line in problem. */
+MUST_USE bool ops_check(const struct config *config, struct operator_token *token, char *problem,
+                        size_t problem_size);
+
 /* Returns NULL with one line in problem when it cannot listen. */
 MUST_USE struct ops *ops_new(uv_loop_t *loop, const struct ops_options *options, char *problem,
                              size_t problem_size);

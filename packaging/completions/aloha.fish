@@ -1,6 +1,7 @@
 # fish completion for aloha
 # Generated from the table in src/core/config_table.c by tests/unit/write_docs.
 complete -c aloha -f
+complete -c aloha -n __fish_use_subcommand -a check -d "Tells what is wrong with these options and with this machine, and does not serve"
 complete -c aloha -n __fish_use_subcommand -a help -d "Shows the options"
 complete -c aloha -n '__fish_seen_subcommand_from help' -a 'serving tls proxy operator log state process limits general all'
 complete -c aloha -n __fish_use_subcommand -a version -d "Shows the version"
@@ -54,5 +55,6 @@ complete -c aloha -l burst-connections -x -d 'How many of them at once'
 complete -c aloha -l drain-grace -x -d 'Over how long the clients are sent away when the server ends'
 complete -c aloha -l config -r -F -d 'Configuration file'
 complete -c aloha -l print-config -d 'Prints what holds now and who said so'
+complete -c aloha -l check -d 'As the command check'
 complete -c aloha -l help -x -a 'serving tls proxy operator log state process limits general all' -d 'Shows the options'
 complete -c aloha -l version -d 'Shows the version'

@@ -103,6 +103,8 @@ static const struct option general[] = {
      .help = "Configuration file; the usual one is read if it is there, another one has to be. An empty path: none."},
     {.name = "print-config", .type = OPTION_SWITCH, .offset = FIELD(print_config), .def = "",
      .help = "Prints what holds now and who said so; the output is a configuration file."},
+    {.name = "check", .type = OPTION_SWITCH, .offset = FIELD(check), .def = "",
+     .help = "As the command check: tells what is wrong with these options and this machine, and does not serve."},
     {.name = "help", .type = OPTION_TOPIC, .offset = FIELD(show_help), .def = "",
      .help = "Shows the options; in full those of a group or all, or a single one."},
     {.name = "version", .type = OPTION_SWITCH, .offset = FIELD(show_version), .def = "",

@@ -192,6 +192,25 @@ bool ops_bind_is_exposed(const char *bind)
     return ip_is_ipv4(ip) ? ip.bytes[12] != 127 : !ip_equal(ip, loopback);
 }
 
+bool ops_check(const struct config *config, struct operator_token *token, char *problem,
+               size_t problem_size)
+{
+    if (!ops_bind_is_valid(config->ops_bind)) {
+        snprintf(problem, problem_size, "--ops-bind: \"%.80s\" is no numeric address or unix:/path",
+                 config->ops_bind);
+        return false;
+    }
+    if (!ops_token_load(token, &config->ops_token, problem, problem_size))
+        return false;
+    if (!ops_bind_is_exposed(config->ops_bind) || (config_has_tls(config) && token->is_set))
+        return true;
+    snprintf(
+        problem, problem_size,
+        "--ops-bind: %.60s can be reached from elsewhere, which needs TLS and --ops-token-file",
+        config->ops_bind);
+    return false;
+}
+
 static bool start_listening(struct ops *ops, char *problem, size_t problem_size)
 {
     const struct ops_options *options = &ops->options;

@@ -1,6 +1,8 @@
 /* A certificate and its key: read, checked, and put into a context. */
 #include "tls_private.h"
 
+#include "aloha/hosts.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -164,7 +166,7 @@ static bool read_key(struct pair *out, struct str text, const char *name,
         return true;
     int reason = ERR_GET_REASON(ERR_peek_last_error());
     bool locked = memmem(text.text, text.size, "ENCRYPTED", 9) != NULL;
-    if (!locked && reason != PEM_R_NO_START_LINE)
+    if (!locked && reason != PEM_R_NO_START_LINE && reason != ERR_R_UNSUPPORTED)
         return complain_of_library(complaint, name, "holds no key that can be read");
     ERR_clear_error();
     return tls_complain(complaint, name,
@@ -321,4 +323,22 @@ SSL_CTX *tls_pair_load(const char *cert_file, const char *key_file, struct tls_f
     tls_forget(&cert);
     tls_forget(&key);
     return context;
+}
+
+bool tls_pair_has_name(SSL_CTX *context, struct str host)
+{
+    X509 *leaf = SSL_CTX_get0_certificate(context);
+    char name[256];
+    struct str bare = host_without_port(host);
+
+    if (bare.text[0] == '[')
+        bare = (struct str){bare.text + 1, bare.size - 2};
+    if (bare.size >= sizeof name)
+        return false;
+    memcpy(name, bare.text, bare.size);
+    name[bare.size] = '\0';
+    bool has =
+        X509_check_host(leaf, name, 0, 0, NULL) == 1 || X509_check_ip_asc(leaf, name, 0) == 1;
+    ERR_clear_error();
+    return has;
 }

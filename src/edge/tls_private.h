@@ -30,6 +30,8 @@ SSL_CTX *tls_pair_load(const char *cert_file, const char *key_file, struct tls_f
 /* The same of a pair that was made here, both in one text, which nobody vouches for. `name` is for complaints. */
 SSL_CTX *tls_pair_of_text(struct str text, const char *name, struct tls_facts *facts,
                           struct tls_complaint complaint);
+/* Whether the certificate is for that name of --host. */
+bool tls_pair_has_name(SSL_CTX *context, struct str host);
 /* Reads a whole file; malloc()ed, to be freed with tls_forget(). False with a complaint. */
 bool tls_read_file(const char *path, struct str *out, struct tls_complaint complaint);
 void tls_forget(struct str *text); /* wipes and frees */

@@ -78,31 +78,13 @@ static void log_pair(const struct tls_store *store, const char *event)
              log_text("trusted", store->facts.trusted ? "yes" : "no"));
 }
 
-static bool has_name(SSL_CTX *context, struct str host)
-{
-    X509 *leaf = SSL_CTX_get0_certificate(context);
-    char name[256];
-    struct str bare = host_without_port(host);
-
-    if (bare.text[0] == '[')
-        bare = (struct str){bare.text + 1, bare.size - 2};
-    if (bare.size >= sizeof name)
-        return false;
-    memcpy(name, bare.text, bare.size);
-    name[bare.size] = '\0';
-    bool has =
-        X509_check_host(leaf, name, 0, 0, NULL) == 1 || X509_check_ip_asc(leaf, name, 0) == 1;
-    ERR_clear_error();
-    return has;
-}
-
 /* It serves, but browsers will say no: somebody has mixed two names up. */
 static void warn_of_names(const struct tls_store *store)
 {
     const struct hosts *hosts = store->options.hosts;
 
     for (size_t i = 0; i < hosts->count; i++)
-        if (!has_name(store->context, hosts->items[i]))
+        if (!tls_pair_has_name(store->context, hosts->items[i]))
             log_warning("tls_name_missing", log_str("host", hosts->items[i]));
 }
 

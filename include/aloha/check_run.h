@@ -1,0 +1,11 @@
+/* check_run: `aloha check`: looks at what a start would look at, and changes nothing. */
+#ifndef ALOHA_CHECK_RUN_H
+#define ALOHA_CHECK_RUN_H
+
+#include "aloha/config.h"
+
+/* Prints check.h's table on standard output; ports are opened for a moment.
+ *   returns  the exit status: 0 when a start would succeed, else 1. */
+int check_run(const struct config *config);
+
+#endif
