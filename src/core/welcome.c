@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_COLUMNS = 20, FINGERPRINT_LINE = 16 * 3 };
+enum { COLUMNS = 80, CODE_MARGIN = 2, LABEL_COLUMNS = 20, FINGERPRINT_LINE = 16 * 3 };
 
 /* ---- which addresses ---- */
 
@@ -228,14 +228,21 @@ static void add_certificate(const struct welcome *welcome, struct buf *out)
     }
 }
 
+/* The code, and beside it what it says: on a low terminal the lines above are gone. */
 static void add_qr(const struct welcome *welcome, struct buf *out)
 {
-    if (!welcome->qr_modules)
+    unsigned rows = qr_rows(welcome->qr_width);
+    char url[WELCOME_URL_SIZE_MAX];
+
+    if (!welcome->qr_modules || !welcome_url(welcome, url))
         return;
+    bool fits = strlen(url) + qr_columns(welcome->qr_width) + 2 * CODE_MARGIN <= COLUMNS;
     buf_add(out, STR("\n"));
-    for (unsigned row = 0; row < qr_rows(welcome->qr_width); row++) {
-        buf_add(out, STR("  "));
+    for (unsigned row = 0; row < rows; row++) {
+        buf_add_format(out, "%*s", CODE_MARGIN, "");
         qr_write_row(welcome->qr_modules, welcome->qr_width, row, out);
+        if (row == rows / 2 && fits)
+            buf_add_format(out, "%*s%s%s\x1b[0m", CODE_MARGIN, "", url_style, url);
         buf_add(out, STR("\n"));
     }
 }

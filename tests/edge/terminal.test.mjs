@@ -53,7 +53,7 @@ async function shown({ columns = 80, rows = 24, env = {}, args = ['--tls', 'self
 
 /** The lines of a code, without what sets its colours. @param {string} text */
 function codeOf(text) {
-  return [...text.matchAll(/^ {2}\x1b\[38;5;16;48;5;231m([ \u2580\u2584\u2588]+)\x1b\[0m$/gm)].map((match) => match[1]);
+  return [...text.matchAll(/^ {2}\x1b\[38;5;16;48;5;231m([ \u2580\u2584\u2588]+)\x1b\[0m/gm)].map((match) => match[1]);
 }
 
 /** Reads the code as a camera would: from pixels, black on white. @param {string[]} lines */
@@ -80,6 +80,7 @@ describe('the terminal', () => {
     assert.ok(url, text);
     const code = codeOf(text);
     assert.equal(read(code), url);
+    assert.ok(text.includes(`\x1b[0m  \x1b[1m${url}\x1b[0m\n`), 'it stands beside the code as well');
     assert.match(code[0] + code[1] + code.slice(-1), /^ +$/);
     for (const line of code) assert.match(line, /^ {4}.* {4}$/);
     for (const line of plain(text).split('\n')) assert.ok(line.length <= 80, line);
