@@ -100,8 +100,11 @@ static void put_escaped(struct line *line, struct str text, escape_fn *escape)
 {
     char escaped[ESCAPED_SIZE_MAX];
 
-    while (text.size && put(line, escaped, escape(escaped, &text)))
-        ; /* half an escape would be something else */
+    while (text.size) {
+        size_t size = escape(escaped, &text);
+        if (!put(line, escaped, size))
+            return; /* half an escape would be something else */
+    }
 }
 
 /* ---- what fields hold ---- */
