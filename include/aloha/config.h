@@ -29,8 +29,9 @@ struct config_setting {
     uint32_t line; /* of the file */
 };
 
-/* Where a secret was said to be. It is never an argument, which every user of the machine can read;
- * secret_read() (secret.h) looks at these places, in this order, and then at the credential `name`. */
+/* Where a secret was said to be, by a flag, else the environment, else the configuration file. It is never an
+ * argument, which every user of the machine can read. secret_read() (secret.h) takes it from there, and
+ * when nobody has said anything, from the credential `name`. */
 struct secret_source {
     const char *name;  /* of the option: "secret" for --secret-file, ALOHA_SECRET, the credential */
     const char *value; /* itself, from the environment; NULL: not given there */

@@ -9,12 +9,12 @@ _aloha() {
         before=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     case $before in
-    --assets |
-        --tls-cert |
-        --tls-key |
-        --ops-token-file |
-        --state-dir |
-        --secret-file |
+    --assets | \
+        --tls-cert | \
+        --tls-key | \
+        --ops-token-file | \
+        --state-dir | \
+        --secret-file | \
         --config)
         COMPREPLY=()
         while IFS= read -r at; do
@@ -23,41 +23,41 @@ _aloha() {
         compopt -o filenames 2>/dev/null
         return
         ;;
-    --port |
-        --bind |
-        --host |
-        --origin |
-        --redirect-port |
-        --trusted-proxies |
-        --socket-mode |
-        --ops-bind |
-        --ops-port |
-        --user |
-        --message-max |
-        --json-depth-max |
-        --json-values-max |
-        --rate-messages |
-        --burst-messages |
-        --rate-bytes |
-        --burst-bytes |
-        --rate-joins |
-        --burst-joins |
-        --room-peers-max |
-        --rooms-max |
-        --resume-seconds |
-        --backlog-messages |
-        --backlog-max |
-        --backlogs-max |
-        --join-deadline |
-        --ping-after |
-        --gone-after |
-        --queue-max |
-        --queue-messages |
-        --queues-max |
-        --connections-max |
-        --connections-per-address |
-        --rate-connections |
-        --burst-connections |
+    --port | \
+        --bind | \
+        --host | \
+        --origin | \
+        --redirect-port | \
+        --trusted-proxies | \
+        --socket-mode | \
+        --ops-bind | \
+        --ops-port | \
+        --user | \
+        --message-max | \
+        --json-depth-max | \
+        --json-values-max | \
+        --rate-messages | \
+        --burst-messages | \
+        --rate-bytes | \
+        --burst-bytes | \
+        --rate-joins | \
+        --burst-joins | \
+        --room-peers-max | \
+        --rooms-max | \
+        --resume-seconds | \
+        --backlog-messages | \
+        --backlog-max | \
+        --backlogs-max | \
+        --join-deadline | \
+        --ping-after | \
+        --gone-after | \
+        --queue-max | \
+        --queue-messages | \
+        --queues-max | \
+        --connections-max | \
+        --connections-per-address | \
+        --rate-connections | \
+        --burst-connections | \
         --drain-grace)
         COMPREPLY=()
         return # nobody can guess it

@@ -112,7 +112,7 @@ static void add_bash_branch(struct buf *out, enum completion kind, const char *b
         if (completion_of(option) != kind || option->type == OPTION_SWITCH)
             continue;
         option_flag_name(option, flag);
-        buf_add_format(out, "%s--%s", is_first ? "    " : " |\n        ", flag);
+        buf_add_format(out, "%s--%s", is_first ? "    " : " | \\\n        ", flag);
         is_first = false;
     }
     if (!is_first)

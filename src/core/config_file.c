@@ -171,10 +171,10 @@ static bool check_key(struct file_reader *file, const char *key, struct meaning 
 
 static bool check_value(struct file_reader *file, const char *key, const char *value)
 {
-    if (value[0] != '"' && value[0] != '\'')
+    if (!value[0] || !strchr("\"'#;", value[0]))
         return true;
     char text[256];
-    snprintf(text, sizeof text, "%.60s: a value stands without quotes", key);
+    snprintf(text, sizeof text, "%.60s: a value begins with no quote, and no # or ;", key);
     return complain(file, file->line, text, "");
 }
 

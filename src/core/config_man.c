@@ -16,8 +16,14 @@ static const char generated[] =
  * a line is no request. */
 static void add_word(struct buf *out, struct str word)
 {
+    bool is_name = false; /* of a file, a host, an option: not to be broken */
+
     if (word.size && (word.text[0] == '.' || word.text[0] == '\''))
         buf_add(out, STR("\\&"));
+    for (size_t i = 0; i + 1 < word.size; i++)
+        is_name |= strchr("./:=_", word.text[i]) != NULL;
+    if (is_name)
+        buf_add(out, STR("\\%"));
     for (size_t i = 0; i < word.size; i++) {
         if (word.text[i] == '\\')
             buf_add(out, STR("\\e"));
@@ -123,8 +129,8 @@ static const char environment_text[] =
     ".Sh SECRETS\n"
     "No secret is taken from the command line, which every user can read.\n"
     "Each comes from the first of these places that has it:\n"
-    "the file that an option names; the environment, as itself or as\n"
-    "the path of a file; the credential of its name.\n"
+    "the file that a flag names; the environment, as itself or as the path of\n"
+    "a file; the file that the configuration names; the credential of its name.\n"
     "The file of a secret belongs to root or to the user that\n"
     ".Nm\n"
     "runs as, and nobody else may read it.\n"

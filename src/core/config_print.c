@@ -9,7 +9,7 @@ static bool can_stand_in_file(const char *key, const char *text)
 {
     size_t size = strlen(text);
 
-    if (strlen(key) + 3 + size > CONFIG_LINE_SIZE_MAX || strchr("\"'", text[0]) != NULL)
+    if (strlen(key) + 3 + size > CONFIG_LINE_SIZE_MAX || strchr("\"'#;", text[0]) != NULL)
         return size == 0;
     if (text[0] == ' ' || text[0] == '\t' || text[size - 1] == ' ' || text[size - 1] == '\t')
         return false;
