@@ -220,12 +220,15 @@ static int take_value(void *user, const char *section, const char *key, const ch
 
 bool config_read_file(const struct config_reader *reader, struct str text)
 {
+    const struct str mark = STR("\xef\xbb\xbf");
     struct file_reader file = {.reader = reader, .rest = text};
 
     if (text.size == 0)
         return true;
-    if (str_starts_with(text, STR("\xef\xbb\xbf"))) /* a byte order mark, from some editors */
-        file.rest = (struct str){text.text + 3, text.size - 3};
+    if (str_starts_with(text, mark)) /* some editors write one */
+        file.rest = (struct str){text.text + mark.size, text.size - mark.size};
+    if (str_starts_with(file.rest, mark)) /* inih would pass over it */
+        return complain(&file, 1, "two byte order marks are one too many", "");
     reader->config->file_texts = malloc(text.size + 1);
     if (!reader->config->file_texts)
         return config_complain(reader, "%.150s: no memory", reader->config->file_name);

@@ -214,7 +214,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool accepted = config_read(&config, &input, problem, sizeof problem);
     if (accepted) {
         CHECK(problem[0] == '\0');
-        check_config(&config);
+        if (!config.show_help && !config.show_version) /* nothing else was judged, then */
+            check_config(&config);
     } else {
         check_problem(problem);
     }

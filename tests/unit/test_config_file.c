@@ -203,6 +203,7 @@ TEST(each_mistake_is_one_line_that_says_where_it_stands)
         {"assets =;a", "a.conf:1: assets: a value begins with no quote, and no # or ;"},
         {"assets = /a\x1b[31m", "a.conf:1: a control character does not belong here"},
         {"assets = /a\rb", "a.conf:1: a control character does not belong here"},
+        {"\xef\xbb\xbf\xef\xbb\xbf# one\n", "a.conf:1: two byte order marks are one too many"},
         {"gone-after = 20", "a.conf:1: gone-after: must be longer than ping-after (20 s)"},
     };
 
