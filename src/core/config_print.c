@@ -126,14 +126,15 @@ static void add_comment(struct buf *out, struct str text)
 static void add_example(struct buf *out, const struct option *option)
 {
     char key[OPTION_NAME_SIZE_MAX], wanted[OPTION_VALUES_SIZE_MAX];
-    char help[TEXT_HELP_SIZE], text[TEXT_HELP_SIZE + OPTION_VALUES_SIZE_MAX + 32];
+    char help[TEXT_HELP_SIZE], text[OPTION_VALUES_SIZE_MAX + 64];
 
     option_flag_name(option, key);
     option_describe_values(option, wanted);
     const char *unit = unit_text(option->unit);
-    snprintf(text, sizeof text, "%s Value: %s%s%s.", text_help(option, help).text, wanted,
-             unit[0] ? ", " : "", unit);
+    snprintf(text, sizeof text, "Value: %s%s%s%s.", wanted, unit[0] ? " (" : "", unit,
+             unit[0] ? ")" : "");
     buf_add(out, STR("\n"));
+    add_comment(out, text_help(option, help));
     add_comment(out, str_of(text));
     buf_add_format(out, "#%s =%s%s\n", key, option->def[0] ? " " : "", option->def);
 }
