@@ -103,7 +103,7 @@ export async function startServer(name, { pin = true, connections = 0 } = {}) {
   const log = openSync(file, 'a');
   const [program, ...args] = pin ? pinned(command, 0) : command;
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('ALOHA_')));
-  const child = spawn(program, args, { stdio: ['ignore', log, log], env: { ...env, NODE_ENV: 'production' } });
+  const child = spawn(program, args, { stdio: ['ignore', log, log], env: { ...env, ALOHA_CONFIG: '', NODE_ENV: 'production' } });
   const ended = new Promise((resolve) => {
     child.once('exit', resolve).once('error', resolve);
   });

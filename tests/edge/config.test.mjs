@@ -94,7 +94,7 @@ describe('the configuration file', () => {
     await refuses(['--config', file], `${file}:2: assets: "/does/not/exist" has no readable public/ and views/`);
     const bind = fileOf('bind = nowhere\n');
     const end = await runToEnd(['--port', '0', '--ops-port', '0', '--config', bind]);
-    assert.equal(end.stderr, `aloha: ${bind}:1: bind: "nowhere" is not a numeric address\n`);
+    assert.equal(end.stderr, `aloha: ${bind}:1: bind: "nowhere" is not addresses in digits or unix:/path, with commas between them\n`);
     assert.equal(end.code, 2);
   });
 
