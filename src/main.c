@@ -174,10 +174,9 @@ static int run_command(int argc, char *argv[])
         if (spelling_is_near(str_of(argv[0]), str_of(commands[i].name)))
             guess = commands[i].name;
     }
-    snprintf(problem, sizeof problem, "%.40s: no such command; %s%s", argv[0],
-             guess ? "did you mean aloha " : "--help lists them", guess ? guess : "");
-    if (guess)
-        strcat(problem, "?");
+    snprintf(problem, sizeof problem, "%.40s: no such command; %s%s%s", argv[0],
+             guess ? "did you mean aloha " : "--help lists them", guess ? guess : "",
+             guess ? "?" : "");
     return complain(problem, EXIT_BAD_USAGE);
 }
 

@@ -7,12 +7,14 @@
 /* clang-format off */
 #define FIELD(member) offsetof(struct config, member)
 #define NUMBER(name_, field, def_, min_, max_, help_) \
-    {.name = name_, .type = OPTION_UINT, .offset = FIELD(field), .def = def_, .min = min_, .max = max_, .help = help_}
+    {.name = (name_), .type = OPTION_UINT, .offset = FIELD(field), .def = (def_), .min = (min_), .max = (max_), \
+     .help = (help_)}
 #define TEXT(name_, type_, field, def_, help_) \
-    {.name = name_, .type = type_, .offset = FIELD(field), .def = def_, .help = help_}
+    {.name = (name_), .type = (type_), .offset = FIELD(field), .def = (def_), .help = (help_)}
 #define SECRET(name_, field, help_) TEXT(name_, OPTION_SECRET, field, "", help_)
 #define CHOICE(name_, field, def_, choices_, help_) \
-    {.name = name_, .type = OPTION_CHOICE, .offset = FIELD(field), .def = def_, .choices = choices_, .help = help_}
+    {.name = (name_), .type = OPTION_CHOICE, .offset = FIELD(field), .def = (def_), .choices = (choices_), \
+     .help = (help_)}
 
 static const struct option serving[] = {
     NUMBER("port", port, "3000", 0, 65535,
@@ -93,8 +95,8 @@ static const struct option process[] = {
 };
 
 #define LIMIT_OPTION(field, option, member, unit_, def_, min_, max_, help_, exceeding_)                    \
-    {.name = option, .type = OPTION_UINT, .offset = FIELD(limits.field), .def = #def_, .min = min_,       \
-     .max = max_, .unit = unit_, .help = help_, .exceeding = exceeding_},
+    {.name = (option), .type = OPTION_UINT, .offset = FIELD(limits.field), .def = #def_, .min = (min_),   \
+     .max = (max_), .unit = (unit_), .help = (help_), .exceeding = (exceeding_)},
 static const struct option limit_options[] = {LIMIT_TABLE(LIMIT_OPTION)};
 #undef LIMIT_OPTION
 

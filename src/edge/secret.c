@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { PATH_SIZE_MAX = STATE_PATH_SIZE_MAX, HEX_SIZE = 2 * TOKEN_KEY_SIZE };
-_Static_assert((int)TOKEN_KEY_SIZE == (int)SECRET_DIGEST_SIZE, "a digest is a key");
+_Static_assert(sizeof(struct token_key) == SECRET_DIGEST_SIZE, "a digest is a key");
 
 /* Who but the owner may read a file. */
 enum reach { OWNER_ONLY, GROUP_IF_ROOTS };
