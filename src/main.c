@@ -7,6 +7,7 @@
 #include "aloha/listener.h"
 #include "aloha/notify.h"
 #include "aloha/ops.h"
+#include "aloha/process.h"
 #include "aloha/sandbox.h"
 #include "aloha/secret.h"
 #include "aloha/site_disk.h"
@@ -31,6 +32,7 @@ struct server {
     uv_loop_t loop;
     struct config config;
     struct metrics metrics;
+    struct process *process;
     struct admission *admission;
     struct web *web;
     struct ops *ops;
@@ -468,8 +470,18 @@ static void finish(struct server *server)
     web_free(server->web);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     admission_free(server->admission);
+    process_free(server->process);
     if (uv_loop_close(&server->loop) != 0)
         log_error("loop_not_empty", log_text("reason", "a handle was left open"));
+}
+
+static void start_metrics(struct server *server)
+{
+    server->process = process_new();
+    if (!server->process)
+        return;
+    server->metrics.write_more = process_write_metrics;
+    server->metrics.write_more_ctx = server->process;
 }
 
 static int serve(struct server *server)
@@ -479,6 +491,7 @@ static int serve(struct server *server)
 
     sandbox_make_state_dir(&server->user, server->config.state_dir);
     server->notify = notify_new(&server->loop);
+    start_metrics(server);
     if (start_planes(server, problem, sizeof problem) &&
         enter_sandbox(server, problem, sizeof problem)) {
         start_signals(server);

@@ -66,6 +66,8 @@ void hub_answer_error(struct hub *hub, struct conn *conn, enum err err, struct s
                       uint64_t retry_after_ms)
 {
     hub->metrics->errors[err]++;
+    if (conn == hub->speaker)
+        hub->verdict = err;
     encode_error(&hub->scratch, err, peer_id, retry_after_ms);
     hub_send_scratch(hub, hub_id_of(hub, conn));
     if (err_close(err) != CLOSE_NONE)
@@ -96,10 +98,13 @@ static uint64_t later(uint64_t a, uint64_t b)
 }
 
 /* A message over the rate is dropped; the sender is told so once a second, and closed when it goes on.
+ *   kind        its type, if that was read.
  *   cost, size  what it must be able to pay: who waits as long as he is told gets through. */
-static void drop_message(struct hub *hub, struct conn *conn, uint32_t cost, size_t size)
+static void drop_message(struct hub *hub, struct conn *conn, unsigned kind, uint32_t cost,
+                         size_t size)
 {
-    hub->metrics->values[METRIC_RATE_DROPPED]++;
+    hub->metrics->messages[kind][VERDICT_DROPPED]++;
+    hub->metrics->drops[DROP_RATE]++;
     if (hub->now_ms - conn->drops_since_ms > LIMIT_RATE_WINDOW_MS) {
         conn->drops_since_ms = hub->now_ms;
         conn->drops = 0;
@@ -139,6 +144,20 @@ static void answer_bad_message(struct hub *hub, struct conn *conn, enum err err)
         hub_close_conn(hub, conn, CLOSE_POLICY);
 }
 
+/* Carries out what may be said now and was paid for, and counts what came of it. */
+static void handle(struct hub *hub, struct conn *conn, const struct message *message)
+{
+    hub->speaker = conn;
+    hub->verdict = OK;
+    enum err err = routes[message->type].handle(hub, conn, message);
+    if (err == ERR_BAD_MESSAGE)
+        answer_bad_message(hub, conn, err);
+    else if (err)
+        hub_answer_error(hub, conn, err, (struct str){NULL, 0}, 0);
+    hub->metrics->messages[message->type][hub->verdict]++;
+    hub->speaker = NULL;
+}
+
 static void dispatch(struct hub *hub, struct conn *conn, struct str text)
 {
     struct message message;
@@ -147,24 +166,20 @@ static void dispatch(struct hub *hub, struct conn *conn, struct str text)
                                                               hub->limits->json_values_max});
 
     if (err) {
+        hub->metrics->messages[MESSAGE_UNKNOWN][err]++;
         answer_bad_message(hub, conn, err);
         return;
     }
     const struct route *route = &routes[message.type];
-    hub->metrics->messages[message.type]++;
     if (!(conn->state & route->states)) {
+        hub->metrics->messages[message.type][route->wrong_state]++;
         hub_answer_error(hub, conn, route->wrong_state, (struct str){NULL, 0}, 0);
         return;
     }
-    if (!charge(hub, conn, route->cost)) {
-        drop_message(hub, conn, route->cost, text.size);
-        return;
-    }
-    err = route->handle(hub, conn, &message);
-    if (err == ERR_BAD_MESSAGE)
-        answer_bad_message(hub, conn, err);
-    else if (err)
-        hub_answer_error(hub, conn, err, (struct str){NULL, 0}, 0);
+    if (charge(hub, conn, route->cost))
+        handle(hub, conn, &message);
+    else
+        drop_message(hub, conn, message.type, route->cost, text.size);
 }
 
 /* ---- what the edge calls ---- */
@@ -250,7 +265,7 @@ void hub_receive(struct hub *hub, conn_id from, struct str text, uint64_t now_ms
     if (!utf8_is_valid(text))
         hub_close_conn(hub, conn, CLOSE_BAD_UTF8);
     else if (!is_within_rates(hub, conn, text.size))
-        drop_message(hub, conn, 1, text.size);
+        drop_message(hub, conn, MESSAGE_UNKNOWN, 1, text.size);
     else
         dispatch(hub, conn, text);
 }

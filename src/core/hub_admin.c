@@ -80,6 +80,7 @@ static void end_seat(struct hub *hub, struct seat *seat)
     hub_unhold(hub, seat);
     hub_forget_kept(hub, seat);
     hub->metrics->values[seat->knocking ? METRIC_KNOCKS : METRIC_PEERS]--;
+    hub->metrics->values[METRIC_REMOVED_PEERS]++;
     rooms_leave(hub->rooms, seat);
     if (!conn)
         return;
@@ -98,6 +99,7 @@ bool hub_close_room(struct hub *hub, struct str room_id, uint64_t now_ms)
     for (; seat; seat = rooms_any_seat(hub->rooms, room_id))
         end_seat(hub, seat);
     hub_count_rooms(hub);
+    hub->metrics->values[METRIC_CLOSED_ROOMS]++;
     return true;
 }
 
@@ -109,6 +111,7 @@ bool hub_remove_peer(struct hub *hub, struct str peer_id, uint64_t now_ms)
     if (!seat)
         return false;
     hub_remember(hub, &hub->removed, peer_id);
+    hub->metrics->values[METRIC_REMOVED_PEERS]++;
     struct conn *conn = hub_find_conn(hub, seat->conn);
     if (conn)
         hub_close_conn(hub, conn, CLOSE_REMOVED);
@@ -120,6 +123,7 @@ bool hub_remove_peer(struct hub *hub, struct str peer_id, uint64_t now_ms)
 void hub_set_cordon(struct hub *hub, bool on)
 {
     hub->cordoned = on;
+    hub->metrics->values[METRIC_CORDONED] = on;
 }
 
 bool hub_is_cordoned(const struct hub *hub)

@@ -54,12 +54,14 @@ struct hub {
     struct seat *held;   /* seats without a connection, the one to expire first in front */
     uint64_t kept_size;  /* bytes of all seat->kept */
     struct buf limits_json;
-    struct buf scratch;    /* the message that is being written */
-    struct memory gone;    /* peers from another process that have left this one */
-    struct memory removed; /* peers, by the operator */
-    struct memory closed;  /* rooms, likewise */
-    uint64_t outer_ms;     /* the time the edge last told */
-    uint64_t now_ms;       /* our own clock: see hub_advance_clock() */
+    struct buf scratch;         /* the message that is being written */
+    const struct conn *speaker; /* whose message is being carried out; NULL: nobody's */
+    enum err verdict;           /* the error that it got for that */
+    struct memory gone;         /* peers from another process that have left this one */
+    struct memory removed;      /* peers, by the operator */
+    struct memory closed;       /* rooms, likewise */
+    uint64_t outer_ms;          /* the time the edge last told */
+    uint64_t now_ms;            /* our own clock: see hub_advance_clock() */
     uint64_t swept_ms;
     bool refuses_joins;
     bool draining;

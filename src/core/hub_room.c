@@ -211,10 +211,14 @@ enum err hub_on_signal(struct hub *hub, struct conn *conn, const struct message 
         message->members[MEMBER_MESSAGE],
         STR("}"),
     };
-    if (to->conn)
+    if (to->conn) {
         hub->effects.send(hub->effects.ctx, to->conn, parts, ARRAY_SIZE(parts));
-    else if (hub->draining || !keep(hub, to, parts, ARRAY_SIZE(parts))) /* it would end with us */
+        hub->metrics->values[METRIC_SIGNALS_RELAYED]++;
+    } else if (hub->draining ||
+               !keep(hub, to, parts, ARRAY_SIZE(parts))) { /* it would end with us */
+        hub->metrics->drops[DROP_BACKLOG]++;
         hub_answer_error(hub, conn, ERR_RATE_LIMITED, peer_id, held_ms(hub, to));
+    }
     return OK;
 }
 

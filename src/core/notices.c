@@ -13,9 +13,9 @@ static const struct row {
     enum log_level level;
     size_t counter; /* offset of a uint64_t in struct metrics */
 } rows[] = {
-    {"limit_reached", "connections", LOG_LEVEL_WARNING, COUNTER(values[METRIC_REFUSED_FULL])},
-    {"limit_reached", "address", LOG_LEVEL_INFO, COUNTER(values[METRIC_REFUSED_ADDRESS])},
-    {"limit_reached", "rate", LOG_LEVEL_INFO, COUNTER(values[METRIC_RATE_DROPPED])},
+    {"limit_reached", "connections", LOG_LEVEL_WARNING, COUNTER(refused[REFUSED_FULL])},
+    {"limit_reached", "address", LOG_LEVEL_INFO, COUNTER(refused[REFUSED_ADDRESS])},
+    {"limit_reached", "rate", LOG_LEVEL_INFO, COUNTER(drops[DROP_RATE])},
     {"limit_reached", "policy", LOG_LEVEL_INFO, COUNTER(closes[CLOSE_POLICY])},
     {"limit_reached", "queue", LOG_LEVEL_INFO, COUNTER(closes[CLOSE_SLOW])},
     {"limit_reached", "room", LOG_LEVEL_INFO, COUNTER(errors[ERR_ROOM_FULL])},

@@ -43,7 +43,7 @@ bool web_count(struct connection *connection, address_key client)
     if (connection->counted && connection->from == client)
         return true;
     if (!admission_connect(web->options.admission, client, uv_now(web->loop))) {
-        web->options.metrics->values[METRIC_REFUSED_ADDRESS]++;
+        web->options.metrics->refused[REFUSED_ADDRESS]++;
         return false;
     }
     uncount(connection);
@@ -144,8 +144,10 @@ static struct connection *new_connection(struct web *web, const struct sockaddr 
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
-    if (!connection)
+    if (!connection) {
+        web->options.metrics->refused[REFUSED_MEMORY]++;
         return NULL;
+    }
     connection->web = web;
     connection->address = listener_ip_of(from);
     connection->proxied = from->sa_family == AF_UNIX ||
@@ -162,11 +164,11 @@ static struct connection *new_connection(struct web *web, const struct sockaddr 
 /* Takes the descriptor if the limits let it in; NULL: they do not, and it is closed. */
 static struct connection *let_in(struct web *web, int fd, const struct sockaddr *from)
 {
-    uint64_t *values = web->options.metrics->values;
+    struct metrics *metrics = web->options.metrics;
 
     if (web->draining || web->connection_count >= web->options.limits->connections_max ||
         (rlim_t)fd + DESCRIPTORS_KEPT_FREE > web->descriptors_max) {
-        values[METRIC_REFUSED_FULL]++;
+        metrics->refused[REFUSED_FULL]++;
         close(fd);
         return NULL;
     }
@@ -177,15 +179,17 @@ static struct connection *let_in(struct web *web, int fd, const struct sockaddr 
     }
     socket_bytes_start(&connection->bytes_read, fd);
     DL_APPEND(web->connections, connection);
-    values[METRIC_CONNECTIONS] = ++web->connection_count;
-    values[METRIC_CONNECTIONS_TOTAL]++;
+    metrics->values[METRIC_CONNECTIONS] = ++web->connection_count;
+    metrics->values[METRIC_CONNECTIONS_TOTAL]++;
     return connection;
 }
 
 static void watch(struct connection *connection, int fd)
 {
-    if (!web_door_open(connection, fd))
+    if (!web_door_open(connection, fd)) {
+        connection->web->options.metrics->refused[REFUSED_MEMORY]++;
         web_connection_free(connection);
+    }
 }
 
 void web_adopt(void *ctx, int fd, const struct sockaddr *from)
@@ -235,15 +239,32 @@ void web_admit(struct connection *connection, int fd)
 
 /* ---- the loop ---- */
 
+/* The clock is looked at twice a turn in which anybody said anything, not once a message. What came later in
+ * the turn, or left before its end, took no longer than this. */
+static void note_relays(struct web *web)
+{
+    struct metrics *metrics = web->options.metrics;
+    uint64_t relayed = metrics->values[METRIC_SIGNALS_RELAYED] - web->relayed_before;
+
+    if (!web->turn_began_ns)
+        return;
+    if (relayed)
+        metrics_add_relay(metrics, uv_hrtime() - web->turn_began_ns, relayed);
+    web->relayed_before += relayed;
+    web->turn_began_ns = 0;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     web_queue_flush_dirty(prepare->data);
+    note_relays(prepare->data);
     web_door_watch_settled(prepare->data);
 }
 
 static void on_check(uv_check_t *check)
 {
     web_queue_flush_dirty(check->data);
+    note_relays(check->data);
     web_socket_next_turn(check->data);
     web_door_watch_settled(check->data);
 }
@@ -255,13 +276,26 @@ static void end_slow_requests(struct web *web)
     struct connection *connection, *next;
 
     DL_FOREACH_SAFE (web->connections, connection, next)
-        if (!connection->wsi && web->ticks - connection->opened_tick > HEADER_SECONDS)
+        if (!connection->wsi && web->ticks - connection->opened_tick > HEADER_SECONDS) {
+            web->options.metrics->refused[REFUSED_LATE]++;
             web_connection_free(connection);
+        }
+}
+
+/* How late the loop is: whatever else was due would have waited as long. */
+static void note_lag(struct web *web)
+{
+    uint64_t now_ns = uv_hrtime(), due_ns = web->tick_due_ms * 1000000;
+
+    if (web->tick_due_ms)
+        metrics_add_loop_lag(web->options.metrics, now_ns > due_ns ? now_ns - due_ns : 0, 1);
+    web->tick_due_ms = uv_now(web->loop) + TICK_MS;
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct web *web = timer->data;
+    note_lag(web);
     web->ticks++;
     end_slow_requests(web);
     hub_tick(web->hub, uv_now(web->loop));

@@ -137,7 +137,7 @@ static void answer(struct connection *connection, const struct http_decision *de
     int fd = connection->door->fd;
 
     buf_init(&out, sizeof bytes);
-    web_http_count(connection->web->options.metrics, decision->status);
+    metrics_count_http(connection->web->options.metrics, STAGE_DOOR, decision->status);
     if (http_answer_init(&answer, decision, &policy, NULL))
         web_http_compose(&out, decision, &answer, answer.body.size, true);
     bool head_only = recv(fd, bytes, sizeof bytes, 0) >= 5 &&

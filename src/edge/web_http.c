@@ -155,17 +155,9 @@ static int end_answer(struct connection *connection)
     return 0;
 }
 
-void web_http_count(struct metrics *metrics, unsigned status)
-{
-    static const enum metric by_class[] = {METRIC_HTTP_2XX, METRIC_HTTP_3XX, METRIC_HTTP_4XX,
-                                           METRIC_HTTP_5XX};
-    if (status >= 200 && status < 600)
-        metrics->values[by_class[status / 100 - 2]]++;
-}
-
 /* Carries a decision out: the head and the beginning of the body leave in one write. */
-static int answer(struct connection *connection, const struct http_decision *decision,
-                  const struct http_policy *policy)
+static int answer(struct connection *connection, enum http_stage stage,
+                  const struct http_decision *decision, const struct http_policy *policy)
 {
     char fresh_room[PEER_ID_SIZE + 1] = "";
     struct buf first;
@@ -177,7 +169,7 @@ static int answer(struct connection *connection, const struct http_decision *dec
         return -1;
     if (decision->action == HTTP_NEW_ROOM)
         ids_make_uuid(fresh_room);
-    web_http_count(connection->web->options.metrics, decision->status);
+    metrics_count_http(connection->web->options.metrics, stage, decision->status);
     if (!http_answer_init(connection->answer, decision, policy, fresh_room))
         return -1;
 
@@ -237,7 +229,9 @@ int web_http_request(struct connection *connection)
     read_request(&request, connection, &texts);
     http_decide(&decision, &policy, &request);
     log_debug("http_answered", log_uint("status", decision.status));
-    return answer(connection, &decision, &policy);
+    /* What is told to upgrade wanted to be a WebSocket. */
+    return answer(connection, decision.status == 426 ? STAGE_WEBSOCKET : STAGE_PAGE, &decision,
+                  &policy);
 }
 
 int web_http_writeable(struct connection *connection)
@@ -269,8 +263,11 @@ int web_http_upgrade(struct connection *connection)
      * has freed what it points to (CVE-2025-11677, SECURITY F1). It has answered 403 then. This
      * also keeps h2c, and with it an HTTP/2 parser of 2020, shut (F3). */
     if (lws_hdr_copy(wsi, upgrade, sizeof upgrade, WSI_TOKEN_UPGRADE) <= 0 ||
-        !str_equal_nocase(str_of(upgrade), STR("websocket")) ||
-        connection->requests == connection->heads_passed)
+        !str_equal_nocase(str_of(upgrade), STR("websocket"))) {
+        metrics_count_http(connection->web->options.metrics, STAGE_WEBSOCKET, 403);
+        return -1;
+    }
+    if (connection->requests == connection->heads_passed)
         return -1;
 
     struct http_policy policy = policy_now(connection);
@@ -287,6 +284,6 @@ int web_http_upgrade(struct connection *connection)
               log_address("client", connection->address), log_str("origin", request.origin),
               log_str("host", request.host));
     decision.close = true;
-    (void)answer(connection, &decision, &policy);
+    (void)answer(connection, STAGE_WEBSOCKET, &decision, &policy);
     return -1;
 }

@@ -76,8 +76,12 @@ struct web {
     struct connection *closing;
     struct connection *settling;
     struct connection *paused;
-    uint64_t turn;  /* of the loop */
-    uint64_t ticks; /* seconds that this process has run: a stop of it does not count */
+    uint64_t turn; /* of the loop */
+    /* When the first message of this turn was taken, by uv_hrtime(), 0: none was; and how many Signals had
+     * been passed on before. */
+    uint64_t turn_began_ns, relayed_before;
+    uint64_t tick_due_ms; /* when the tick should come; 0: not known */
+    uint64_t ticks;       /* seconds that this process has run: a stop of it does not count */
     rlim_t descriptors_max;
     struct str library_headers[LIBRARY_HEADERS_MAX]; /* what the library knows; see http_head.h */
     size_t library_header_count;
@@ -141,7 +145,6 @@ void web_http_deinit(struct connection *connection);
 /* Writes an answer's head and the first body_size bytes of its body. */
 void web_http_compose(struct buf *out, const struct http_decision *decision,
                       const struct http_answer *answer, size_t body_size, bool close);
-void web_http_count(struct metrics *metrics, unsigned status);
 
 /* web_queue.c: what a WebSocket is still to be told. */
 enum {

@@ -127,12 +127,15 @@ void web_queue_frame(struct connection *connection, unsigned opcode, const struc
     size_t framed = size + FRAME_HEAD_SIZE_MAX;
     if (web->queued_size + framed > limits->queues_size_max)
         close_slowest(web);
-    if (connection->closing || connection->client_closed)
+    if (connection->closing || connection->client_closed) {
+        web->options.metrics->drops[DROP_ENDED]++;
         return;
+    }
     take_spare(connection);
     char *at =
         waits_for_too_much(connection, framed) ? NULL : buf_reserve(&connection->out, framed);
     if (!at) {
+        connection->out_messages++; /* goes with the others */
         web_socket_close(connection, CLOSE_SLOW);
         return;
     }
@@ -203,6 +206,8 @@ void web_queue_discard(struct connection *connection)
 {
     struct web *web = connection->web;
 
+    web->options.metrics->drops[connection->closing == CLOSE_SLOW ? DROP_SLOW : DROP_ENDED] +=
+        connection->out_messages;
     web->queued_size -= queued(connection);
     connection->out_in_library = 0;
     connection->out_messages = 0;

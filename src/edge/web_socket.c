@@ -145,6 +145,7 @@ int web_socket_opened(struct connection *connection)
     if (!connection->id)
         return -1; /* cannot be: the listener's limit is the same */
     web->by_slot[(uint32_t)connection->id] = connection;
+    metrics_count_http(web->options.metrics, STAGE_WEBSOCKET, 101);
     if (web->draining)
         web_socket_close(connection, CLOSE_RESTART);
     return 0;
@@ -212,6 +213,8 @@ int web_socket_received(struct connection *connection, const char *data, size_t 
         hub_heard(web->hub, connection->id, now_ms(web));
         break;
     case REASSEMBLY_WHOLE:
+        if (!web->turn_began_ns)
+            web->turn_began_ns = uv_hrtime();
         hub_receive(web->hub, connection->id, got.message, now_ms(web));
         reassembly_done(&connection->in);
         break;

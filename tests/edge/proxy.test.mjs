@@ -67,7 +67,7 @@ describe('behind a proxy', () => {
       for (let i = 0; i < 3; i++) assert.equal(await handshakeFor(opened, server, A), 429);
       for (let i = 0; i < 3; i++) assert.equal(await handshakeFor(opened, server, B), 101);
       for (let i = 0; i < 40; i++) assert.equal(await handshakeFor(opened, server, `198.51.100.${i}`), 101);
-      assert.equal(await metric(server, 'aloha_refused_address_total'), 3);
+      assert.equal(await metric(server, 'aloha_connections_refused_total{reason="address"}'), 3);
       opened[0].destroy(); // one place of A's is free again as soon as the server has seen that
       while (await handshakeFor(opened, server, A) !== 101);
       assert.equal(await handshakeFor(opened, server, A), 429);

@@ -934,16 +934,41 @@ static uint64_t do_wall_s(void *ctx)
 
 /* ---- after each event ---- */
 
-static uint64_t grown(const struct world *world, enum metric metric)
+static bool was_dropped(const struct world *world)
 {
-    return world->metrics.values[metric] - world->before.values[metric];
+    return world->metrics.drops[DROP_RATE] != world->before.drops[DROP_RATE];
 }
 
 /* A message of that type was read, and no rate has stopped it. */
 static bool was_taken(const struct world *world, enum message_type type)
 {
-    return world->metrics.messages[type] != world->before.messages[type] &&
-           !grown(world, METRIC_RATE_DROPPED);
+    return memcmp(world->metrics.messages[type], world->before.messages[type],
+                  sizeof world->before.messages[type]) != 0 &&
+           !was_dropped(world);
+}
+
+/* Each message that was read is counted once, with the verdict that its sender heard. */
+static void check_verdict(const struct world *world)
+{
+    unsigned counted = 0;
+
+    for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++) {
+        for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+            uint64_t before = world->before.messages[kind][verdict];
+            uint64_t now = world->metrics.messages[kind][verdict];
+            CHECK(now == before ||
+                  (now == before + 1 && metrics_verdict_is_foreseen(kind, verdict)));
+            if (now == before)
+                continue;
+            counted++;
+            CHECK((verdict == VERDICT_DROPPED) == was_dropped(world));
+            if (verdict != VERDICT_DROPPED)
+                CHECK((verdict != OK) == (world->event.errors > 0));
+            if (verdict != VERDICT_DROPPED && verdict != OK)
+                CHECK(world->metrics.errors[verdict] > world->before.errors[verdict]);
+        }
+    }
+    CHECK(counted == (utf8_is_valid(world->event.text) ? 1 : 0));
 }
 
 /* A Signal to one who is away is kept, or else its sender is told. */
@@ -974,7 +999,8 @@ void oracle_check_outcome(struct world *world)
         CHECK(actor->closing && event->answers == 0);
         return;
     }
-    if (grown(world, METRIC_RATE_DROPPED)) {
+    check_verdict(world);
+    if (was_dropped(world)) {
         CHECK(event->answers == event->errors && event->errors <= 1);
         return;
     }

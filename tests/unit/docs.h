@@ -5,6 +5,7 @@
 #include "aloha/config.h"
 #include "aloha/err.h"
 #include "aloha/metrics.h"
+#include "aloha/process.h"
 
 /* The table of error codes in docs/protocol.md. */
 static void write_errors(struct buf *out)
@@ -32,20 +33,26 @@ static void write_closes(struct buf *out)
                        close_text((enum close_why)why));
 }
 
+static void write_metric(struct buf *out, const char *name, const char *type, const char *labels,
+                         const char *help)
+{
+    buf_add_format(out, "| `%s` | %s | %s | %s |\n", name, type, labels, help);
+}
+
 /* The table of metrics in docs/operations.md. */
 static void write_metrics(struct buf *out)
 {
-#define METRIC_LINE(id, name, type, help)                                                          \
-    buf_add_format(out, "| `%s` | %s | %s |\n", name, type, help);
-    buf_add(out, STR("| name | type | what it counts |\n| --- | --- | --- |\n"));
+#define METRIC_LINE(id, name, type, help)         write_metric(out, name, type, "", help);
+#define FAMILY_LINE(id, name, type, labels, help) write_metric(out, name, type, labels, help);
+#define PROCESS_LINE(id, name, type, help)                                                         \
+    write_metric(out, name, type, strcmp(name, "aloha_build_info") == 0 ? BUILD_LABELS : "", help);
+    buf_add(out, STR("| name | type | labels | what it counts |\n| --- | --- | --- | --- |\n"));
     METRIC_TABLE(METRIC_LINE)
+    METRIC_FAMILY_TABLE(FAMILY_LINE)
+    PROCESS_TABLE(PROCESS_LINE)
 #undef METRIC_LINE
-    buf_add(
-        out,
-        STR("| `aloha_messages_received_total{type}` | counter | Messages received, by type. |\n"
-            "| `aloha_errors_sent_total{code}` | counter | Error messages sent, by code. |\n"
-            "| `aloha_websockets_closed_total{reason}` | counter | WebSockets that this server "
-            "closed, by reason. |\n"));
+#undef FAMILY_LINE
+#undef PROCESS_LINE
 }
 
 /* A document of its own, or a part that stands in one, word for word. */

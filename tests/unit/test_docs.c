@@ -18,19 +18,26 @@ TEST(what_is_generated_stands_word_for_word_in_its_page_or_is_all_of_it)
     }
 }
 
-TEST(between_its_marks_the_protocol_page_has_the_limits_and_nothing_else)
+/* Between its marks the page has that document and nothing else. */
+static void check_between_marks(const char *name, void (*write)(struct buf *out), const char *file)
 {
     struct buf wanted;
 
     buf_init(&wanted, 65536);
-    buf_add(&wanted, STR("<!-- limits -->\n"));
-    limits_write_markdown(&wanted);
-    buf_add(&wanted, STR("<!-- /limits -->\n"));
-    struct str page = source_file_read("docs/protocol.md");
+    buf_add_format(&wanted, "<!-- %s -->\n", name);
+    write(&wanted);
+    buf_add_format(&wanted, "<!-- /%s -->\n", name);
+    struct str page = source_file_read(file);
     EXPECT_THAT(memmem(page.text, page.size, wanted.data, wanted.size),
-                "docs/protocol.md is not up to date: write_docs limits");
+                "%s is not up to date: write_docs %s", file, name);
     free((char *)(uintptr_t)page.text);
     buf_deinit(&wanted);
+}
+
+TEST(between_their_marks_are_the_limits_and_the_metrics_and_nothing_else)
+{
+    check_between_marks("limits", limits_write_markdown, "docs/protocol.md");
+    check_between_marks("metrics", write_metrics, "docs/operations.md");
 }
 
 TEST(the_protocol_page_knows_every_message_and_every_member)

@@ -577,9 +577,10 @@ TEST(what_happens_is_counted)
     say_signal(world, a, peer_id(9), "1");
     world_say(world, b, "nonsense");
     world_say(world, b, LEAVE);
-    EXPECT_UINT(2, metrics->messages[MESSAGE_JOIN_ROOM]);
-    EXPECT_UINT(1, metrics->messages[MESSAGE_SIGNAL]);
-    EXPECT_UINT(1, metrics->messages[MESSAGE_LEAVE_ROOM]);
+    EXPECT_UINT(2, metrics->messages[MESSAGE_JOIN_ROOM][OK]);
+    EXPECT_UINT(1, metrics->messages[MESSAGE_SIGNAL][ERR_UNKNOWN_PEER]);
+    EXPECT_UINT(1, metrics->messages[MESSAGE_LEAVE_ROOM][OK]);
+    EXPECT_UINT(1, metrics->messages[MESSAGE_UNKNOWN][ERR_BAD_MESSAGE]);
     EXPECT_UINT(1, metrics->errors[ERR_UNKNOWN_PEER]);
     EXPECT_UINT(1, metrics->errors[ERR_BAD_MESSAGE]);
     EXPECT_UINT(2, metrics->values[METRIC_JOINS_TOTAL]);
@@ -591,5 +592,78 @@ TEST(what_happens_is_counted)
                    strlen(LEAVE) + strlen("{\"type\":\"Signal\",\"peerId\":\"\",\"message\":1}") +
                    PEER_ID_SIZE;
     EXPECT_UINT(bytes, metrics->values[METRIC_RECEIVED_BYTES]);
+    world_free(world);
+}
+
+/* Each message counts once: under its type and what its sender was told of it, not what others were. */
+TEST(what_becomes_of_each_message_is_counted_with_its_type)
+{
+    static const struct {
+        const char *text;
+        unsigned kind, verdict;
+    } cases[] = {
+        {"{", MESSAGE_UNKNOWN, ERR_BAD_MESSAGE},
+        {"{\"type\":\"Dance\"}", MESSAGE_UNKNOWN, ERR_UNKNOWN_TYPE},
+        {"{\"type\":\"LockRoom\"}", MESSAGE_UNKNOWN, ERR_BAD_MESSAGE},
+        {LEAVE, MESSAGE_LEAVE_ROOM, ERR_NOT_IN_ROOM},
+        {"{\"type\":\"RefreshIceServers\"}", MESSAGE_REFRESH_ICE_SERVERS, ERR_NOT_IN_ROOM},
+        {"{\"type\":\"JoinRoom\",\"roomId\":\"/\"}", MESSAGE_JOIN_ROOM, ERR_BAD_ROOM_ID},
+        {"{\"type\":\"JoinRoom\",\"roomId\":\"a\",\"name\":\"\\u0000\"}", MESSAGE_JOIN_ROOM,
+         ERR_BAD_NAME},
+        {"{\"type\":\"JoinRoom\",\"roomId\":\"a\",\"resumeToken\":\"x\"}", MESSAGE_JOIN_ROOM,
+         ERR_BAD_RESUME_TOKEN},
+        {"{\"type\":\"JoinRoom\",\"roomId\":\"a\"}", MESSAGE_JOIN_ROOM, OK},
+        {"{\"type\":\"JoinRoom\",\"roomId\":\"a\"}", MESSAGE_JOIN_ROOM, ERR_ALREADY_IN_ROOM},
+        {"{\"type\":\"LockRoom\",\"locked\":true}", MESSAGE_LOCK_ROOM, OK},
+        {"{\"type\":\"Admit\",\"peerId\":\"x\"}", MESSAGE_ADMIT, ERR_UNKNOWN_PEER},
+        {"{\"type\":\"Deny\",\"peerId\":\"x\"}", MESSAGE_DENY, ERR_UNKNOWN_PEER},
+        {"{\"type\":\"RefreshIceServers\"}", MESSAGE_REFRESH_ICE_SERVERS, OK},
+        {LEAVE, MESSAGE_LEAVE_ROOM, OK},
+    };
+    struct world *world = world_new();
+    conn_id a = world_open(world);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct metrics before = world->metrics;
+        world_say(world, a, "%s", cases[i].text);
+        before.messages[cases[i].kind][cases[i].verdict]++;
+        EXPECT_THAT(memcmp(before.messages, world->metrics.messages, sizeof before.messages) == 0,
+                    "%s", cases[i].text);
+    }
+    world_free(world);
+}
+
+TEST(a_message_counts_as_accepted_also_when_others_get_errors_for_it)
+{
+    struct world *world = world_new();
+    conn_id a = world_join(world, "tea"), b;
+
+    world_say_lock(world, a, true);
+    b = world_join(world, "tea");
+    world_say(world, a, "{\"type\":\"Deny\",\"peerId\":\"%s\"}", peer_id(2));
+    EXPECT_UINT(1, world->metrics.messages[MESSAGE_DENY][OK]);
+    EXPECT_UINT(0, world->metrics.messages[MESSAGE_DENY][ERR_ROOM_LOCKED]);
+    EXPECT_UINT(1, world->metrics.errors[ERR_ROOM_LOCKED]);
+    EXPECT_UINT(2, world->metrics.messages[MESSAGE_JOIN_ROOM][OK]);
+    world_end(world, b, HUB_END_GOODBYE);
+    world_free(world);
+}
+
+TEST(signals_count_as_relayed_or_kept_or_dropped)
+{
+    struct limits limits = world_calm_limits();
+    limits.backlog_messages_max = 2;
+    struct world *world = world_new_limited(limits);
+    conn_id a = world_join(world, "tea"), b = world_join(world, "tea");
+
+    for (int i = 0; i < 3; i++)
+        say_signal(world, a, peer_id(2), "1");
+    world_end(world, b, HUB_END_LOST);
+    for (int i = 0; i < 6; i++)
+        say_signal(world, a, peer_id(2), "1");
+    EXPECT_UINT(3, world->metrics.values[METRIC_SIGNALS_RELAYED]);
+    EXPECT_UINT(5, world->metrics.messages[MESSAGE_SIGNAL][OK]);
+    EXPECT_UINT(4, world->metrics.messages[MESSAGE_SIGNAL][ERR_RATE_LIMITED]);
+    EXPECT_UINT(4, world->metrics.drops[DROP_BACKLOG]);
     world_free(world);
 }

@@ -184,6 +184,8 @@ TEST(a_closed_room_ends_for_all_in_it_and_at_its_door_and_for_nobody_else)
     EXPECT_QUIET();
     EXPECT_GAUGES(1, 1, 0, 0);
     EXPECT_UINT(0, world->metrics.values[METRIC_BACKLOG_BYTES]);
+    EXPECT_UINT(1, world->metrics.values[METRIC_CLOSED_ROOMS]);
+    EXPECT_UINT(4, world->metrics.values[METRIC_REMOVED_PEERS]);
     EXPECT_STR("2 coffee 1/0/0 0; ", rooms_of(world, 0, 0));
 
     for (int i = 1; i < 5; i++) { /* what comes of them is late */
@@ -242,6 +244,8 @@ TEST(a_removed_peer_is_closed_and_the_others_hear_of_it_once)
     EXPECT_HEARD("close 4004", b);
     EXPECT_QUIET();
     EXPECT_GAUGES(1, 2, 0, 0);
+    EXPECT_UINT(1, world->metrics.values[METRIC_REMOVED_PEERS]);
+    EXPECT_UINT(0, world->metrics.values[METRIC_CLOSED_ROOMS]);
 
     EXPECT(!hub_remove_peer(world->hub, str_of(peer_id(2)), world->now_ms));
     world_say_signal(world, b, 1, "1");
@@ -422,6 +426,7 @@ TEST(behind_a_cordon_rooms_go_on_and_none_begins)
     EXPECT(!hub_is_cordoned(world->hub));
     hub_set_cordon(world->hub, true);
     EXPECT(hub_is_cordoned(world->hub));
+    EXPECT_UINT(1, world->metrics.values[METRIC_CORDONED]);
     world_say_join(world, b, "coffee");
     EXPECT_HEARD(error_of(ERR_HUB_FULL), b);
     world_say_join(world, b, "tea");
@@ -434,6 +439,7 @@ TEST(behind_a_cordon_rooms_go_on_and_none_begins)
 
     hub_set_cordon(world->hub, false);
     EXPECT(!hub_is_cordoned(world->hub));
+    EXPECT_UINT(0, world->metrics.values[METRIC_CORDONED]);
     conn_id d = world_open(world);
     world_say_join(world, d, "coffee");
     EXPECT_HEARD(room_joined("coffee", 3, ""), d);

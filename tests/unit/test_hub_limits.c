@@ -137,7 +137,8 @@ TEST(messages_over_the_rate_are_dropped_and_the_sender_is_told_once_a_second)
     for (int i = 0; i < 20; i++)
         world_say(world, a, SIGNAL_TO, peer_id(2));
     EXPECT(world_is_quiet(world));
-    EXPECT_UINT(21, world->metrics.values[METRIC_RATE_DROPPED]);
+    EXPECT_UINT(21, world->metrics.drops[DROP_RATE]);
+    EXPECT_UINT(21, world->metrics.messages[MESSAGE_UNKNOWN][VERDICT_DROPPED]);
 
     world->now_ms += 1000;
     world_say(world, a, SIGNAL_TO, peer_id(2));
@@ -328,7 +329,7 @@ TEST(a_mesh_of_twelve_may_signal_all_at_once)
         last = world_join(world, "tea");
     for (int i = 0; i < 250; i++)
         world_say(world, last, SIGNAL_TO, peer_id(1 + (unsigned)i % 11));
-    EXPECT_UINT(0, world->metrics.values[METRIC_RATE_DROPPED]);
+    EXPECT_UINT(0, world->metrics.drops[DROP_RATE]);
     EXPECT_UINT(0, world->metrics.errors[ERR_UNKNOWN_PEER]);
     world_free(world);
 }

@@ -238,6 +238,24 @@ static void check_views(struct walk *walk)
     }
 }
 
+/* An error is the verdict of one message, or somebody hears it for another's. */
+static void check_verdicts(const struct walk *walk)
+{
+    const struct metrics *metrics = &walk->world->metrics;
+
+    for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+        uint64_t sum = 0;
+        for (unsigned kind = 0; kind < MESSAGE_KIND_COUNT; kind++) {
+            sum += metrics->messages[kind][verdict];
+            EXPECT_THAT(!metrics->messages[kind][verdict] ||
+                            metrics_verdict_is_foreseen(kind, verdict),
+                        "nobody has foreseen verdict %u of type %u", verdict, kind);
+        }
+        bool is_told = verdict != OK && verdict != VERDICT_DROPPED;
+        EXPECT_THAT(!is_told || sum <= metrics->errors[verdict], "errors of verdict %u", verdict);
+    }
+}
+
 static void check_gauges(struct walk *walk)
 {
     struct model *model = &walk->model;
@@ -383,6 +401,7 @@ static void settle(struct walk *walk)
     world_forget(walk->world);
     check_views(walk);
     check_gauges(walk);
+    check_verdicts(walk);
     check_shown(walk);
 }
 

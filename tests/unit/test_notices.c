@@ -74,11 +74,11 @@ TEST(what_begins_is_told_at_once_and_then_once_a_minute)
     struct metrics metrics = {0};
 
     start();
-    metrics.values[METRIC_REFUSED_FULL] = 1;
+    metrics.refused[REFUSED_FULL] = 1;
     notices_tick(&notices, &metrics, 1000);
     EXPECT_STR("level=warning event=limit_reached kind=\"connections\" count=1\n", str_of(said()));
     for (uint64_t now_ms = 2000; now_ms < 1000 + NOTICE_EVERY_MS; now_ms += 1000) {
-        metrics.values[METRIC_REFUSED_FULL] += 10;
+        metrics.refused[REFUSED_FULL] += 10;
         notices_tick(&notices, &metrics, now_ms);
     }
     EXPECT_STR("", str_of(said()));
@@ -87,7 +87,7 @@ TEST(what_begins_is_told_at_once_and_then_once_a_minute)
                str_of(said()));
     notices_tick(&notices, &metrics, 1000 + 10 * NOTICE_EVERY_MS);
     EXPECT_STR("", str_of(said()));
-    metrics.values[METRIC_REFUSED_FULL]++;
+    metrics.refused[REFUSED_FULL]++;
     notices_tick(&notices, &metrics, 2000 + 10 * NOTICE_EVERY_MS);
     EXPECT_STR("level=warning event=limit_reached kind=\"connections\" count=1\n", str_of(said()));
 }
@@ -98,10 +98,10 @@ TEST(one_kind_does_not_keep_another_quiet)
     struct metrics metrics = {0};
 
     start();
-    metrics.values[METRIC_REFUSED_ADDRESS] = 1;
+    metrics.refused[REFUSED_ADDRESS] = 1;
     notices_tick(&notices, &metrics, 1000);
     EXPECT_STR("level=info event=limit_reached kind=\"address\" count=1\n", str_of(said()));
-    metrics.values[METRIC_RATE_DROPPED] = 2;
+    metrics.drops[DROP_RATE] = 2;
     metrics.values[METRIC_REFUSED_ORIGIN] = 3;
     metrics.values[METRIC_RESUMES_REFUSED] = 4;
     metrics.closes[CLOSE_POLICY] = 5;
