@@ -48,7 +48,7 @@ static const char *const plain_calls[] = {
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall", "exit_group",
 
     /* who and where we are */
-    "getpid", "getuid", "geteuid", "getgid", "getegid", "uname", "sysinfo", "getrusage",
+    "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "uname", "sysinfo", "getrusage",
 };
 /* clang-format on */
 
@@ -92,9 +92,8 @@ static const struct call judged_calls[] = {
 static const char *const absent_calls[] = {"clone3", "io_uring_setup", "openat2", "close_range"};
 
 /* The check for leaks at the end of a test: a thread stops the others by ptrace and reads them. */
-static const char *const sanitizer_calls[] = {"clone",   "ptrace",   "wait4",
-                                              "kill",    "tgkill",   "prctl",
-                                              "getppid", "getdents", "process_vm_readv"};
+static const char *const sanitizer_calls[] = {"clone",  "ptrace", "wait4",    "kill",
+                                              "tgkill", "prctl",  "getdents", "process_vm_readv"};
 
 /* ---- the filter ---- */
 
