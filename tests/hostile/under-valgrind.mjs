@@ -11,7 +11,10 @@ const VALGRIND_FOUND_SOMETHING = 99;
 const SECONDS = 1.5;
 const STRENGTH = 0.25; // of a crowd, and of what each of it throws
 
-/** @param {string} file @param {string[]} args @returns {[string, string[]]} */
+/**
+ * Outside of the sandbox: valgrind makes code as it goes, and reads the program for its reports.
+ * @param {string} file @param {string[]} args @returns {[string, string[]]}
+ */
 function underValgrind(file, args) {
   return ['valgrind', ['--quiet', '--leak-check=full', '--show-leak-kinds=definite,indirect', '--errors-for-leak-kinds=definite',
     '--num-callers=30', `--error-exitcode=${VALGRIND_FOUND_SOMETHING}`, file, ...args]];
@@ -20,7 +23,7 @@ function underValgrind(file, args) {
 /** @param {string[]} options  what the server is started with: the cases that have none of their own, or those that have */
 async function life(options) {
   const mine = cases.filter((theCase) => !theCase.long && (options.length > 0) === (theCase.options !== undefined));
-  const server = await startServer(options, { wrap: underValgrind });
+  const server = await startServer(options, { wrap: underValgrind, env: { ALOHA_SANDBOX: 'off' } });
   try {
     for (const theCase of mine) {
       const attack = new Attack(server, { seconds: SECONDS, strength: STRENGTH });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { exchangeToEnd } from './http.mjs';
 import { assertDescribed } from './openapi.mjs';
+import { giveToServer } from './server.mjs';
 
 /** A token as an operator would make one, in a file that only its owner can read. */
 export function makeToken() {
@@ -14,6 +15,7 @@ export function makeToken() {
   const file = path.join(directory, 'ops-token');
   const token = randomBytes(32).toString('hex');
   writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  giveToServer(directory, file);
   return { token, file, directory };
 }
 
