@@ -234,7 +234,8 @@ static void describe(const struct pair *pair, struct tls_facts *out)
     if (X509_digest(pair->leaf, EVP_sha256(), digest, &size) != 1)
         return;
     for (unsigned i = 0; i < size && i < TLS_FINGERPRINT_SIZE / 3; i++)
-        snprintf(out->fingerprint + (size_t)3 * i, 4, "%02X%s", digest[i], i + 1 < size ? ":" : "");
+        snprintf(out->fingerprint + (size_t)3 * i, sizeof out->fingerprint - (size_t)3 * i,
+                 "%02X%s", digest[i], i + 1 < size ? ":" : "");
 }
 
 /* ---- the context ---- */
