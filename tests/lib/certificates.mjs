@@ -1,9 +1,10 @@
 // Certificates of an authority of the tests' own, made with openssl(1).
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { giveToServer } from './user.mjs';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -36,6 +37,7 @@ basicConstraints = critical,CA:FALSE
 export class Authority {
   constructor() {
     this.dir = mkdtempSync(path.join(tmpdir(), 'aloha-ca-'));
+    chmodSync(this.dir, 0o711); // who the server becomes comes by
     process.on('exit', () => rmSync(this.dir, { recursive: true, force: true }));
     writeFileSync(this.path('ca.conf'), CONFIG);
     writeFileSync(this.path('index'), '');
@@ -91,6 +93,7 @@ export class Authority {
     const key = path.join(dir, 'privkey.pem');
     writeFileSync(cert, pair.cert);
     writeFileSync(key, pair.key, { mode: 0o600 });
+    giveToServer(dir, cert, key);
     return { dir, cert, key, args: ['--tls-cert', cert, '--tls-key', key] };
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { exchangeToEnd } from './http.mjs';
 import { assertDescribed } from './openapi.mjs';
-import { giveToServer } from './server.mjs';
+import { giveToServer } from './user.mjs';
 
 /** A token as an operator would make one, in a file that only its owner can read. */
 export function makeToken() {

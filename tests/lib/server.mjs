@@ -1,10 +1,11 @@
 // Starts the real binary on free ports, reads them from its log, and ends it again.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { serverBecomes } from './user.mjs';
 import { Changes, within } from './wait.mjs';
 
 export const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -39,16 +40,6 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.once(signal, () => process.exit(1));
 }
 
-/** Started as root, a server becomes this user; else it stays who it is. */
-const becomes = process.getuid?.() === 0 ? 'nobody' : '';
-
-/** Gives files and directories to the user that servers run as, who reads them again later. @param {string[]} paths */
-export function giveToServer(...paths) {
-  if (!becomes) return;
-  const [, , uid, gid] = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':')).find(([name]) => name === becomes) ?? [];
-  for (const one of paths) chownSync(one, Number(uid), Number(gid));
-}
-
 /** Where the servers of this test run keep their state: never in the home directory. Made when first needed. */
 let stateRoot = '';
 function freshStateDir() {
@@ -73,7 +64,7 @@ export function cleanEnvironment(extra = {}) {
     ALOHA_DRAIN_GRACE: '0', // an end is quick
     ALOHA_METRICS_OPEN: 'yes', // most servers of the tests have no operator's token
     ALOHA_CONFIG: '', // not the file that this machine may have
-    ALOHA_USER: becomes,
+    ALOHA_USER: serverBecomes,
     ALOHA_SANDBOX: 'kill', // a system call that the sandbox does not know of is a failure, not an error that is lived with
     ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99:check_initialization_order=1:detect_stack_use_after_return=1:quarantine_size_mb=8',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=0',
