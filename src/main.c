@@ -139,9 +139,13 @@ static int check(const struct config *config)
 {
     char problem[CONFIG_PROBLEM_SIZE];
 
-    if (!check_outside(config, problem, sizeof problem))
+    struct sandbox_user user;
+
+    if (!sandbox_find_user(config->user, &user, problem, sizeof problem) ||
+        !check_outside(config, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);
-    return check_run(config);
+    secret_trust_user(user.uid);
+    return check_run(config, &user);
 }
 
 static int run_check(int argc, char *argv[])
@@ -317,6 +321,7 @@ static bool start_listening(struct server *server, char *problem, size_t problem
     struct listener_options options = {
         .addresses = config->bind,
         .port = (uint16_t)config->port,
+        .port_option = "--port",
         .socket_mode = config->socket_mode,
         .on_accept = web_adopt,
         .ctx = server->web,
@@ -327,6 +332,7 @@ static bool start_listening(struct server *server, char *problem, size_t problem
         return server->listener != NULL;
     web_redirect_to(server->web, listener_port(server->listener));
     options.port = (uint16_t)config->redirect_port;
+    options.port_option = "--redirect-port";
     options.digits_only = true;
     options.on_accept = web_adopt_redirect;
     server->redirect_listener = listener_open(&server->loop, &options, problem, problem_size);

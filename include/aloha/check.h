@@ -18,6 +18,7 @@ struct check_port {
     char where[160]; /* "port 3000 of ::", "unix:/run/aloha.sock"; empty: not wanted */
     char problem[CHECK_TEXT_SIZE_MAX]; /* what a start would say; empty: it is free */
     bool is_ours;                      /* it is not free because an aloha runs there */
+    bool is_untried;                   /* socket files only, which would be replaced by trying */
 };
 
 enum check_tls { CHECK_TLS_NONE, CHECK_TLS_SELF_SIGNED, CHECK_TLS_FILES };
@@ -43,6 +44,11 @@ struct check_facts {
 
     char ops_problem[CHECK_TEXT_SIZE_MAX]; /* what a start would say of the plane's options */
     bool ops_has_token;
+
+    bool stays_root;
+    char user[64];         /* who it would run as */
+    unsigned landlock_abi; /* 0: the kernel has none */
+    bool has_seccomp;
 
     uint64_t descriptors_max;
     unsigned descriptors_each; /* of a connection */

@@ -2,10 +2,11 @@
 #ifndef ALOHA_CHECK_RUN_H
 #define ALOHA_CHECK_RUN_H
 
-#include "aloha/config.h"
+#include "aloha/sandbox.h"
 
 /* Prints check.h's table on standard output; ports are opened for a moment.
+ *   user     who a start would run as.
  *   returns  the exit status: 0 when a start would succeed, else 1. */
-int check_run(const struct config *config);
+int check_run(const struct config *config, const struct sandbox_user *user);
 
 #endif

@@ -20,9 +20,10 @@ typedef void listener_accept_fn(void *ctx, int fd, const struct sockaddr *from);
 struct listener_options {
     const char *
         addresses; /* what sockets.h can listen on, with commas between them; borrowed until the call returns */
-    uint16_t port;        /* of those in digits; 0 takes a free one, the same for all */
-    bool digits_only;     /* the paths are passed over */
-    uint32_t socket_mode; /* of those that are paths */
+    uint16_t port;           /* of those in digits; 0 takes a free one, the same for all */
+    const char *port_option; /* the flag that sets it, for who has to take another */
+    bool digits_only;        /* the paths are passed over */
+    uint32_t socket_mode;    /* of those that are paths */
     listener_accept_fn *on_accept;
     void *ctx; /* its first argument */
 };

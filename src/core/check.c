@@ -49,16 +49,30 @@ static void repeat(struct check_row *row, enum check_verdict verdict, const char
         advise(row, "%s", end + 2);
 }
 
-/* Only this machine, or who is in front of us on it, can connect. */
-static bool is_local(const char *bind)
+/* True when each address of the list is one of these, or with none of them a socket file. */
+static bool are_all(const char *addresses, const char *one, const char *other)
 {
-    return strcmp(bind, "127.0.0.1") == 0 || strcmp(bind, "::1") == 0 ||
-           strncmp(bind, "unix:", 5) == 0;
+    struct str rest = str_of(addresses);
+
+    while (rest.text) {
+        struct str address = str_trim(str_cut(&rest, ','));
+        if (!str_starts_with(address, STR("unix:")) && !str_equal(address, str_of(one)) &&
+            !str_equal(address, str_of(other)))
+            return false;
+    }
+    return true;
 }
 
-static bool is_for_others(facts_t *facts)
+/* There is somebody in front of us: on a socket file nobody else can be. */
+static bool is_proxied(facts_t *facts)
 {
-    return !is_local(facts->config->bind) || facts->config->trusted_proxies.count;
+    return facts->config->trusted_proxies.count || are_all(facts->config->bind, "", "");
+}
+
+/* Nobody else can connect. */
+static bool is_local(facts_t *facts)
+{
+    return !is_proxied(facts) && are_all(facts->config->bind, "127.0.0.1", "::1");
 }
 
 /* ---- the rows: each says what it is about, or returns false when that is not there ---- */
@@ -106,6 +120,8 @@ static bool judge_port(const struct check_port *port, struct check_row *row)
         return false;
     if (port->is_ours)
         say(row, CHECK_OK, "%s: aloha runs there", port->where);
+    else if (port->is_untried)
+        say(row, CHECK_OK, "%s, which is not tried", port->where);
     else if (port->problem[0])
         repeat(row, CHECK_ERROR, port->problem);
     else
@@ -199,9 +215,9 @@ static bool judge_camera(facts_t *facts, struct check_row *row)
 {
     if (facts->tls != CHECK_TLS_NONE)
         say(row, CHECK_OK, "https is spoken");
-    else if (facts->config->trusted_proxies.count)
+    else if (is_proxied(facts))
         say(row, CHECK_OK, "https is the matter of the proxy");
-    else if (is_local(facts->config->bind))
+    else if (is_local(facts))
         say(row, CHECK_OK, "only this machine can connect, and localhost needs no https");
     else {
         say(row, CHECK_WARNING, "without https browsers on other machines do not give it");
@@ -226,7 +242,7 @@ static bool judge_names(facts_t *facts, struct check_row *row)
     const struct config *config = facts->config;
     uint64_t port;
 
-    if (!config->hosts.count && !is_for_others(facts)) {
+    if (!config->hosts.count && is_local(facts)) {
         say(row, CHECK_OK, "any; only this machine can connect");
     } else if (!config->hosts.count) {
         say(row, CHECK_WARNING, "any is served, also one that a stranger points here");
@@ -236,8 +252,7 @@ static bool judge_names(facts_t *facts, struct check_row *row)
     }
     for (size_t i = 0; i < config->hosts.count; i++) {
         struct str host = config->hosts.items[i];
-        if (config->trusted_proxies.count || !config->port || !has_port(host, &port) ||
-            port == config->port)
+        if (is_proxied(facts) || !config->port || !has_port(host, &port) || port == config->port)
             continue;
         say(row, CHECK_WARNING, "--host %.*s is never asked for: the port is %u", (int)host.size,
             host.text, config->port);
@@ -282,6 +297,31 @@ static bool judge_key(facts_t *facts, struct check_row *row)
     } else {
         say(row, CHECK_OK, "%s%s", facts->key_file,
             facts->key_is_there ? "" : ", made at the start");
+    }
+    return true;
+}
+
+static bool judge_user(facts_t *facts, struct check_row *row)
+{
+    say(row, facts->stays_root ? CHECK_WARNING : CHECK_OK, "%s", facts->user);
+    if (facts->stays_root)
+        advise(row, "--user with one that has nothing else to do");
+    return true;
+}
+
+static bool judge_sandbox(facts_t *facts, struct check_row *row)
+{
+    if (facts->config->sandbox == SANDBOX_OFF) {
+        say(row, CHECK_WARNING, "switched off");
+        advise(row, "--sandbox on");
+    } else if (!facts->landlock_abi || !facts->has_seccomp) {
+        say(row, CHECK_WARNING, "this machine has no %s",
+            facts->landlock_abi  ? "seccomp"
+            : facts->has_seccomp ? "landlock"
+                                 : "landlock and no seccomp");
+        advise(row, "Linux 5.13 or later, with landlock among its security modules (lsm=)");
+    } else {
+        say(row, CHECK_OK, "landlock %u and seccomp", facts->landlock_abi);
     }
     return true;
 }
@@ -413,6 +453,8 @@ static const struct {
     {"names", judge_names},
     {"proxies", judge_proxies},
     {"resume key", judge_key},
+    {"user", judge_user},
+    {"sandbox", judge_sandbox},
     {"limits", judge_limits},
     {"connections", judge_descriptors},
     {"memory", judge_memory},

@@ -38,7 +38,7 @@ static void refuse(void *ctx, int fd, const struct sockaddr *from)
 }
 
 /* Listens as a start would, for a moment. */
-static void try_port(const char *address, uint16_t port, char *problem, size_t problem_size)
+static void try_port(const struct listener_options *options, char *problem, size_t problem_size)
 {
     uv_loop_t loop;
 
@@ -46,11 +46,7 @@ static void try_port(const char *address, uint16_t port, char *problem, size_t p
         snprintf(problem, problem_size, "cannot start: no event loop");
         return;
     }
-    struct listener_options options = {.addresses = address,
-                                       .port = port,
-                                       .socket_mode = 0600,
-                                       .on_accept = refuse};
-    struct listener *listener = listener_open(&loop, &options, problem, problem_size);
+    struct listener *listener = listener_open(&loop, options, problem, problem_size);
     if (listener)
         problem[0] = '\0';
     listener_close(listener);
@@ -97,18 +93,38 @@ static bool answers(uint16_t port, const char *path, const char *wanted)
     return strstr(text, wanted) != NULL;
 }
 
+static bool has_digits(const char *addresses)
+{
+    struct str rest = str_of(addresses);
+
+    while (rest.text)
+        if (!str_starts_with(str_trim(str_cut(&rest, ',')), STR("unix:")))
+            return true;
+    return false;
+}
+
 /* Looks whether a port could be listened on; it cannot if somebody does, and that may be us.
  *   path, wanted  what an aloha there is asked for, and says. */
-static void look_at_port(const char *address, uint32_t port, const char *path, const char *wanted,
-                         struct check_port *out)
+static void look_at_port(const char *addresses, uint32_t port, const char *option, const char *path,
+                         const char *wanted, struct check_port *out)
 {
-    if (port == 0) {
-        snprintf(out->where, sizeof out->where, "some port of %.100s", address);
+    struct listener_options options = {.addresses = addresses,
+                                       .port = (uint16_t)port,
+                                       .port_option = option,
+                                       .digits_only = true,
+                                       .on_accept = refuse};
+
+    out->is_untried = !has_digits(addresses);
+    if (out->is_untried) {
+        snprintf(out->where, sizeof out->where, "%.120s", addresses);
         return;
     }
-    snprintf(out->where, sizeof out->where, "port %u of %.100s", port, address);
-    try_port(address, (uint16_t)port, out->problem, sizeof out->problem);
-    out->is_ours = out->problem[0] && answers((uint16_t)port, path, wanted);
+    if (port)
+        snprintf(out->where, sizeof out->where, "port %u of %.100s", port, addresses);
+    else
+        snprintf(out->where, sizeof out->where, "some port of %.100s", addresses);
+    try_port(&options, out->problem, sizeof out->problem);
+    out->is_ours = port && out->problem[0] && answers((uint16_t)port, path, wanted);
 }
 
 static void look_at_ports(const struct config *config, struct check_facts *facts)
@@ -119,16 +135,18 @@ static void look_at_ports(const struct config *config, struct check_facts *facts
     char *problem = facts->ops_port.problem;
     char reason[CHECK_TEXT_SIZE_MAX / 2];
 
-    look_at_port(config->ops_bind, config->ops_port, "/healthz", "\r\n\r\nok\n", &facts->ops_port);
+    look_at_port(config->ops_bind, config->ops_port, "--ops-port", "/healthz", "\r\n\r\nok\n",
+                 &facts->ops_port);
     if (problem[0]) {
         snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, problem);
         snprintf(problem, CHECK_TEXT_SIZE_MAX, "the operator's plane: %s", reason);
     }
-    look_at_port(config->bind, config->port, "/", page, &facts->public_port);
+    look_at_port(config->bind, config->port, "--port", "/", page, &facts->public_port);
     if (config_has_tls(config) && facts->public_port.problem[0])
         facts->public_port.is_ours = facts->ops_port.is_ours;
     if (config->redirect_port != CONFIG_PORT_OFF)
-        look_at_port(config->bind, config->redirect_port, "/", page, &facts->redirect_port);
+        look_at_port(config->bind, config->redirect_port, "--redirect-port", "/", page,
+                     &facts->redirect_port);
 }
 
 static void look_at_operator(const struct config *config, struct check_facts *facts)
@@ -285,13 +303,27 @@ static void look_at_machine(struct check_facts *facts)
     snprintf(facts->mhd_version, CHECK_VERSION_SIZE_MAX, "%s", MHD_get_version());
 }
 
-int check_run(const struct config *config)
+static void look_at_user(const struct sandbox_user *user, struct check_facts *facts)
+{
+    struct sandbox_support support;
+
+    facts->stays_root = user->is_root;
+    snprintf(facts->user, sizeof facts->user, "%s", user->name);
+    sandbox_probe(&support);
+    facts->landlock_abi = support.landlock_abi;
+    facts->has_seccomp = support.seccomp;
+    if (user->changes)
+        setenv("XDG_STATE_HOME", "/var/lib", 0); /* as sandbox_make_state_dir() has it */
+}
+
+int check_run(const struct config *config, const struct sandbox_user *user)
 {
     static struct check_facts facts;
     static struct check_report report;
     struct buf text;
 
     facts.config = config;
+    look_at_user(user, &facts);
     look_at_ports(config, &facts);
     look_at_operator(config, &facts);
     look_at_certificate(config, &facts);

@@ -133,10 +133,10 @@ static bool add(struct listener *listener, uv_loop_t *loop, int fd, const char *
     return true;
 }
 
-static void hint(char *problem, size_t problem_size)
+static void hint(const char *option, char *problem, size_t problem_size)
 {
     size_t size = strlen(problem);
-    snprintf(problem + size, problem_size - size, "; --port takes another");
+    snprintf(problem + size, problem_size - size, "; %s takes another", option);
 }
 
 /* Listens on the addresses of a list; one that takes a free port gives it to those behind it. */
@@ -156,7 +156,7 @@ static bool open_all(struct listener *listener, uv_loop_t *loop,
             continue;
         int fd = socket_listen(address, port, options->socket_mode, problem, problem_size);
         if (fd < 0 && errno == EADDRINUSE && !socket_path(address))
-            hint(problem, problem_size);
+            hint(options->port_option, problem, problem_size);
         if (fd < 0)
             return false;
         if (!port)

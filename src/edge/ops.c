@@ -219,6 +219,7 @@ static bool start_listening(struct ops *ops, char *problem, size_t problem_size)
     struct listener_options listener = {
         .addresses = options->bind,
         .port = options->port,
+        .port_option = "--ops-port",
         .socket_mode = SOCKET_MODE,
         .on_accept = on_accept,
         .ctx = ops,

@@ -126,7 +126,7 @@ describe('aloha check', () => {
   });
 
   it('error: a taken operator port', () => withTakenPort((port) => isError('operator port',
-    { verdict: 'error', text: `the operator's plane: cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: '--port takes another' }, ['--ops-port', String(port)])));
+    { verdict: 'error', text: `the operator's plane: cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: '--ops-port takes another' }, ['--ops-port', String(port)])));
 
   it('no error: ports that are taken because aloha runs there, which does not mind', async () => {
     const server = await startServer();
@@ -250,7 +250,7 @@ describe('aloha check', () => {
   }));
 
   it('error: a redirect port that is taken', () => withTakenPort((port) => inDirectory(async (dir) => {
-    await isError('redirect port', { verdict: 'error', text: `cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: '--port takes another' },
+    await isError('redirect port', { verdict: 'error', text: `cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: '--redirect-port takes another' },
       ['--tls', 'self-signed', '--state-dir', dir, '--redirect-port', String(port)]);
   })));
 

@@ -26,6 +26,9 @@ static void start(int argc, char *argv[])
         .certificate_is_trusted = true,
         .key_file = "/var/lib/aloha/secret",
         .key_is_there = true,
+        .user = "aloha",
+        .landlock_abi = 4,
+        .has_seccomp = true,
         .descriptors_max = 1048576,
         .descriptors_each = 1,
         .memory_size = UINT64_C(4) << 30,
@@ -104,6 +107,8 @@ TEST(ports)
     EXPECT_ROW("ok: port 3000 of ::: aloha runs there", "public port");
     strcpy(facts.ops_port.problem, "cannot listen on port 80: Permission denied");
     EXPECT_ROW("error: cannot listen on port 80: Permission denied", "operator port");
+    facts.public_port = (struct check_port){.where = "unix:/run/aloha.sock", .is_untried = true};
+    EXPECT_ROW("ok: unix:/run/aloha.sock, which is not tried", "public port");
     strcpy(facts.redirect_port.where, "port 80 of ::");
     EXPECT_ROW("ok: port 80 of :: is free", "redirect port");
     EXPECT_UINT(1, report.counts[CHECK_ERROR]);
@@ -166,6 +171,16 @@ TEST(who_gets_a_camera)
     START("--bind", "127.0.0.1");
     facts.tls = CHECK_TLS_NONE;
     EXPECT_ROW("ok: only this machine can connect, and localhost needs no https", "camera");
+    START("--bind", "127.0.0.1, ::1,unix:/run/aloha.sock");
+    facts.tls = CHECK_TLS_NONE;
+    EXPECT_ROW("ok: only this machine can connect, and localhost needs no https", "camera");
+    START("--bind", "127.0.0.1,10.0.0.1");
+    facts.tls = CHECK_TLS_NONE;
+    EXPECT_UINT(0, strncmp(row("camera"), "warning", 7));
+    START("--bind", "unix:/run/aloha.sock");
+    facts.tls = CHECK_TLS_NONE;
+    EXPECT_ROW("ok: https is the matter of the proxy", "camera");
+    EXPECT_UINT(0, strncmp(row("names"), "warning", 7));
     START("--trusted-proxies", "10.0.0.1");
     facts.tls = CHECK_TLS_NONE;
     EXPECT_ROW("ok: https is the matter of the proxy", "camera");
@@ -228,6 +243,33 @@ TEST(the_key_of_the_resume_tokens)
     facts.key_is_wanted = true;
     strcpy(facts.key_problem, "/x/secret: can be read by others; chmod 600 it");
     EXPECT_ROW("error: /x/secret: can be read by others -> chmod 600 it", "resume key");
+}
+
+TEST(who_it_runs_as_and_in_what)
+{
+    START("--bind", "::");
+    EXPECT_ROW("ok: aloha", "user");
+    EXPECT_ROW("ok: landlock 4 and seccomp", "sandbox");
+    facts.stays_root = true;
+    strcpy(facts.user, "root");
+    EXPECT_ROW("warning: root -> --user with one that has nothing else to do", "user");
+    facts.has_seccomp = false;
+    EXPECT_ROW(
+        "warning: this machine has no seccomp -> Linux 5.13 or later, with landlock among its "
+        "security modules (lsm=)",
+        "sandbox");
+    facts.landlock_abi = 0;
+    EXPECT_ROW("warning: this machine has no landlock and no seccomp -> Linux 5.13 or later, with "
+               "landlock "
+               "among its security modules (lsm=)",
+               "sandbox");
+    facts.has_seccomp = true;
+    EXPECT_ROW(
+        "warning: this machine has no landlock -> Linux 5.13 or later, with landlock among its "
+        "security modules (lsm=)",
+        "sandbox");
+    START("--sandbox", "off");
+    EXPECT_ROW("warning: switched off -> --sandbox on", "sandbox");
 }
 
 TEST(limits_that_are_off)
@@ -333,6 +375,8 @@ TEST(the_table_is_aligned_wrapped_and_summed_up)
                "                        https\n"
                "ok       names          any; only this machine can connect\n"
                "ok       resume key     /var/lib/aloha/secret\n"
+               "ok       user           aloha\n"
+               "ok       sandbox        landlock 4 and seccomp\n"
                "ok       limits         all are in force\n"
                "ok       connections    10000, as --connections-max says\n"
                "ok       backlog        4096 connections can wait to be taken\n"
