@@ -1,24 +1,15 @@
-#include "aloha/check.h"
+#include "check_private.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     DAY_S = 24 * 3600,
-    EXPIRES_SOON_DAYS = 14,       /* whoever renews by himself does so thirty days before */
-    IDLE_CLIENT_SIZE = 48 * 1024, /* docs/security.md R68 */
-    DESCRIPTORS_FOR_OURSELVES = 64,
-    BACKLOG = 1024, /* what the listener asks for */
+    EXPIRES_SOON_DAYS = 14, /* whoever renews by himself does so thirty days before */
 };
 
-static const int64_t FIRST_SANE_SECOND = INT64_C(1767225600); /* 2026-01-01: no clock is earlier */
-
-typedef const struct check_facts facts_t;
-
-static void PRINTF_LIKE(3, 4)
-    say(struct check_row *row, enum check_verdict verdict, const char *format, ...)
+void check_say(struct check_row *row, enum check_verdict verdict, const char *format, ...)
 {
     va_list args;
 
@@ -28,7 +19,7 @@ static void PRINTF_LIKE(3, 4)
     va_end(args);
 }
 
-static void PRINTF_LIKE(2, 3) advise(struct check_row *row, const char *format, ...)
+void check_advise(struct check_row *row, const char *format, ...)
 {
     va_list args;
 
@@ -38,15 +29,16 @@ static void PRINTF_LIKE(2, 3) advise(struct check_row *row, const char *format, 
 }
 
 /* What a start would say, whose remedy stands behind the last semicolon. */
-static void repeat(struct check_row *row, enum check_verdict verdict, const char *problem)
+static void repeat_start(struct check_row *row, enum check_verdict verdict, const char *problem)
 {
     const char *end = NULL;
 
     for (const char *at = problem; (at = strstr(at, "; ")) != NULL; at += 2)
         end = at;
-    say(row, verdict, "%.*s", (int)(end ? (size_t)(end - problem) : strlen(problem)), problem);
+    check_say(row, verdict, "%.*s", (int)(end ? (size_t)(end - problem) : strlen(problem)),
+              problem);
     if (end)
-        advise(row, "%s", end + 2);
+        check_advise(row, "%s", end + 2);
 }
 
 /* True when each address of the list is one of these, or with none of them a socket file. */
@@ -82,12 +74,12 @@ static bool judge_file(facts_t *facts, struct check_row *row)
     const char *name = facts->config->file_name;
 
     if (!name[0]) {
-        say(row, CHECK_OK, "there is no file");
+        check_say(row, CHECK_OK, "there is no file");
     } else if (!facts->config->file_is_strangers) {
-        say(row, CHECK_OK, "%s", name);
+        check_say(row, CHECK_OK, "%s", name);
     } else {
-        say(row, CHECK_WARNING, "%s belongs to another user, who can change it", name);
-        advise(row, "chown root it");
+        check_say(row, CHECK_WARNING, "%s belongs to another user, who can change it", name);
+        check_advise(row, "chown root it");
     }
     return true;
 }
@@ -106,11 +98,11 @@ static bool judge_limits(facts_t *facts, struct check_row *row)
         count++;
     }
     if (!count) {
-        say(row, CHECK_OK, "all are in force");
+        check_say(row, CHECK_OK, "all are in force");
         return true;
     }
-    say(row, CHECK_WARNING, "switched off: %s", names);
-    advise(row, "leave these options out, and they have their defaults");
+    check_say(row, CHECK_WARNING, "switched off: %s", names);
+    check_advise(row, "leave these options out, and they have their defaults");
     return true;
 }
 
@@ -119,13 +111,13 @@ static bool judge_port(const struct check_port *port, struct check_row *row)
     if (!port->where[0])
         return false;
     if (port->is_ours)
-        say(row, CHECK_OK, "%s: aloha runs there", port->where);
+        check_say(row, CHECK_OK, "%s: aloha runs there", port->where);
     else if (port->is_untried)
-        say(row, CHECK_OK, "%s, which is not tried", port->where);
+        check_say(row, CHECK_OK, "%s, which is not tried", port->where);
     else if (port->problem[0])
-        repeat(row, CHECK_ERROR, port->problem);
+        repeat_start(row, CHECK_ERROR, port->problem);
     else
-        say(row, CHECK_OK, "%s is free", port->where);
+        check_say(row, CHECK_OK, "%s is free", port->where);
     return true;
 }
 
@@ -142,11 +134,11 @@ static bool judge_ops_port(facts_t *facts, struct check_row *row)
 static bool judge_operator(facts_t *facts, struct check_row *row)
 {
     if (facts->ops_problem[0])
-        repeat(row, CHECK_ERROR, facts->ops_problem);
+        repeat_start(row, CHECK_ERROR, facts->ops_problem);
     else if (facts->ops_has_token)
-        say(row, CHECK_OK, "the admin API wants its token");
+        check_say(row, CHECK_OK, "the admin API wants its token");
     else
-        say(row, CHECK_OK, "there is no token: the admin API is switched off");
+        check_say(row, CHECK_OK, "there is no token: the admin API is switched off");
     return true;
 }
 
@@ -162,20 +154,21 @@ static bool judge_certificate(facts_t *facts, struct check_row *row)
     if (facts->tls == CHECK_TLS_NONE)
         return false;
     if (facts->certificate_problem[0]) {
-        repeat(row, CHECK_ERROR, facts->certificate_problem);
+        repeat_start(row, CHECK_ERROR, facts->certificate_problem);
     } else if (facts->tls == CHECK_TLS_SELF_SIGNED) {
-        say(row, CHECK_OK, "made here; browsers warn of it once");
+        check_say(row, CHECK_OK, "made here; browsers warn of it once");
     } else if (days < EXPIRES_SOON_DAYS) {
-        say(row, CHECK_WARNING, "expires in %d days", (int)days);
-        advise(row, "renew it; the new one is taken without a restart");
+        check_say(row, CHECK_WARNING, "expires in %d days", (int)days);
+        check_advise(row, "renew it; the new one is taken without a restart");
     } else if (!facts->certificate_is_trusted) {
-        say(row, CHECK_WARNING,
-            "this machine does not trust it: browsers will warn, or the chain "
-            "is not whole");
-        advise(row,
-               "--tls-cert wants the certificate and behind it those that sign it (fullchain.pem)");
+        check_say(row, CHECK_WARNING,
+                  "this machine does not trust it: browsers will warn, or the chain "
+                  "is not whole");
+        check_advise(
+            row,
+            "--tls-cert wants the certificate and behind it those that sign it (fullchain.pem)");
     } else {
-        say(row, CHECK_OK, "good for %d days", (int)days);
+        check_say(row, CHECK_OK, "good for %d days", (int)days);
     }
     return true;
 }
@@ -189,12 +182,12 @@ static bool judge_certified_names(facts_t *facts, struct check_row *row)
     for (size_t i = 0; i < hosts->count; i++) {
         if (facts->host_is_certified[i])
             continue;
-        say(row, CHECK_WARNING, "it is not for %.*s, which --host names", (int)hosts->items[i].size,
-            hosts->items[i].text);
-        advise(row, "get one for all names of --host, or leave that name out");
+        check_say(row, CHECK_WARNING, "it is not for %.*s, which --host names",
+                  (int)hosts->items[i].size, hosts->items[i].text);
+        check_advise(row, "get one for all names of --host, or leave that name out");
         return true;
     }
-    say(row, CHECK_OK, "it is for all names of --host");
+    check_say(row, CHECK_OK, "it is for all names of --host");
     return true;
 }
 
@@ -203,26 +196,26 @@ static bool judge_tls_key(facts_t *facts, struct check_row *row)
     if (facts->tls != CHECK_TLS_FILES || facts->certificate_problem[0])
         return false;
     if (!facts->tls_key_is_open) {
-        say(row, CHECK_OK, "it is the certificate's, and closed to others");
+        check_say(row, CHECK_OK, "it is the certificate's, and closed to others");
         return true;
     }
-    say(row, CHECK_WARNING, "everybody on this machine can read it");
-    advise(row, "chmod o= the file of --tls-key");
+    check_say(row, CHECK_WARNING, "everybody on this machine can read it");
+    check_advise(row, "chmod o= the file of --tls-key");
     return true;
 }
 
 static bool judge_camera(facts_t *facts, struct check_row *row)
 {
     if (facts->tls != CHECK_TLS_NONE)
-        say(row, CHECK_OK, "https is spoken");
+        check_say(row, CHECK_OK, "https is spoken");
     else if (is_proxied(facts))
-        say(row, CHECK_OK, "https is the matter of the proxy");
+        check_say(row, CHECK_OK, "https is the matter of the proxy");
     else if (is_local(facts))
-        say(row, CHECK_OK, "only this machine can connect, and localhost needs no https");
+        check_say(row, CHECK_OK, "only this machine can connect, and localhost needs no https");
     else {
-        say(row, CHECK_WARNING, "without https browsers on other machines do not give it");
-        advise(row,
-               "--tls self-signed, --tls-cert with --tls-key, or a proxy with --trusted-proxies");
+        check_say(row, CHECK_WARNING, "without https browsers on other machines do not give it");
+        check_advise(
+            row, "--tls self-signed, --tls-cert with --tls-key, or a proxy with --trusted-proxies");
     }
     return true;
 }
@@ -243,20 +236,20 @@ static bool judge_names(facts_t *facts, struct check_row *row)
     uint64_t port;
 
     if (!config->hosts.count && is_local(facts)) {
-        say(row, CHECK_OK, "any; only this machine can connect");
+        check_say(row, CHECK_OK, "any; only this machine can connect");
     } else if (!config->hosts.count) {
-        say(row, CHECK_WARNING, "any is served, also one that a stranger points here");
-        advise(row, "--host call.example.org");
+        check_say(row, CHECK_WARNING, "any is served, also one that a stranger points here");
+        check_advise(row, "--host call.example.org");
     } else {
-        say(row, CHECK_OK, "%zu, and no others", config->hosts.count);
+        check_say(row, CHECK_OK, "%zu, and no others", config->hosts.count);
     }
     for (size_t i = 0; i < config->hosts.count; i++) {
         struct str host = config->hosts.items[i];
         if (is_proxied(facts) || !config->port || !has_port(host, &port) || port == config->port)
             continue;
-        say(row, CHECK_WARNING, "--host %.*s is never asked for: the port is %u", (int)host.size,
-            host.text, config->port);
-        advise(row, "name it without its port");
+        check_say(row, CHECK_WARNING, "--host %.*s is never asked for: the port is %u",
+                  (int)host.size, host.text, config->port);
+        check_advise(row, "name it without its port");
     }
     return true;
 }
@@ -276,164 +269,38 @@ static bool judge_proxies(facts_t *facts, struct check_row *row)
     if (!facts->config->trusted_proxies.count)
         return false;
     if (!trusts_everybody(&facts->config->trusted_proxies)) {
-        say(row, CHECK_OK, "%zu networks are trusted", facts->config->trusted_proxies.count);
+        check_say(row, CHECK_OK, "%zu networks are trusted", facts->config->trusted_proxies.count);
         return true;
     }
-    say(row, CHECK_WARNING, "everybody is trusted: who says X-Forwarded-For has no limits");
-    advise(row, "--trusted-proxies with the proxy's own address");
+    check_say(row, CHECK_WARNING, "everybody is trusted: who says X-Forwarded-For has no limits");
+    check_advise(row, "--trusted-proxies with the proxy's own address");
     return true;
 }
 
 static bool judge_key(facts_t *facts, struct check_row *row)
 {
     if (facts->key_problem[0] && facts->key_is_wanted) {
-        repeat(row, CHECK_ERROR, facts->key_problem);
+        repeat_start(row, CHECK_ERROR, facts->key_problem);
     } else if (facts->key_problem[0]) {
-        repeat(row, CHECK_WARNING, facts->key_problem);
-        advise(row, "--state-dir with a directory to write to: else a restart is noticed in calls");
+        repeat_start(row, CHECK_WARNING, facts->key_problem);
+        check_advise(
+            row, "--state-dir with a directory to write to: else a restart is noticed in calls");
     } else if (facts->key_directory_is_open) {
-        say(row, CHECK_WARNING, "%s: others can write to its directory", facts->key_file);
-        advise(row, "chmod go-w it");
+        check_say(row, CHECK_WARNING, "%s: others can write to its directory", facts->key_file);
+        check_advise(row, "chmod go-w it");
     } else {
-        say(row, CHECK_OK, "%s%s", facts->key_file,
-            facts->key_is_there ? "" : ", made at the start");
+        check_say(row, CHECK_OK, "%s%s", facts->key_file,
+                  facts->key_is_there ? "" : ", made at the start");
     }
-    return true;
-}
-
-static bool judge_user(facts_t *facts, struct check_row *row)
-{
-    say(row, facts->stays_root ? CHECK_WARNING : CHECK_OK, "%s", facts->user);
-    if (facts->stays_root)
-        advise(row, "--user with one that has nothing else to do");
-    return true;
-}
-
-static bool judge_sandbox(facts_t *facts, struct check_row *row)
-{
-    if (facts->config->sandbox == SANDBOX_OFF) {
-        say(row, CHECK_WARNING, "switched off");
-        advise(row, "--sandbox on");
-    } else if (!facts->landlock_abi || !facts->has_seccomp) {
-        say(row, CHECK_WARNING, "this machine has no %s",
-            facts->landlock_abi  ? "seccomp"
-            : facts->has_seccomp ? "landlock"
-                                 : "landlock and no seccomp");
-        advise(row, "Linux 5.13 or later, with landlock among its security modules (lsm=)");
-    } else {
-        say(row, CHECK_OK, "landlock %u and seccomp", facts->landlock_abi);
-    }
-    return true;
-}
-
-static bool judge_descriptors(facts_t *facts, struct check_row *row)
-{
-    uint64_t each = facts->descriptors_each;
-    uint64_t wanted = facts->config->limits.connections_max * each + DESCRIPTORS_FOR_OURSELVES;
-    uint64_t least = 2 * (uint64_t)DESCRIPTORS_FOR_OURSELVES, max = facts->descriptors_max;
-
-    if (max >= wanted) {
-        say(row, CHECK_OK, "%u, as --connections-max says", facts->config->limits.connections_max);
-        return true;
-    }
-    say(row, CHECK_WARNING, "%llu, for the descriptor limit is %llu and not %llu",
-        (unsigned long long)((max > least ? max - DESCRIPTORS_FOR_OURSELVES
-                                          : DESCRIPTORS_FOR_OURSELVES) /
-                             each),
-        (unsigned long long)max, (unsigned long long)wanted);
-    advise(row, "LimitNOFILE=%llu in the unit, or ulimit -n %llu", (unsigned long long)wanted,
-           (unsigned long long)wanted);
-    return true;
-}
-
-static bool judge_memory(facts_t *facts, struct check_row *row)
-{
-    const struct limits *limits = &facts->config->limits;
-    const uint64_t mib = 1024 * 1024;
-    uint64_t most = (uint64_t)limits->connections_max * IDLE_CLIENT_SIZE + limits->queues_size_max +
-                    limits->backlogs_size_max;
-
-    if (!facts->memory_size)
-        return false;
-    say(row, most > facts->memory_size ? CHECK_WARNING : CHECK_OK,
-        "%llu MiB; all that the limits allow would take %llu MiB",
-        (unsigned long long)(facts->memory_size / mib), (unsigned long long)(most / mib));
-    if (row->verdict == CHECK_WARNING)
-        advise(row, "--connections-max, --queues-max or --backlogs-max lower, or more memory");
-    return true;
-}
-
-static bool judge_backlog(facts_t *facts, struct check_row *row)
-{
-    if (!facts->backlog_max)
-        return false;
-    say(row, facts->backlog_max < BACKLOG ? CHECK_WARNING : CHECK_OK,
-        "%llu connections can wait to be taken", (unsigned long long)facts->backlog_max);
-    if (row->verdict == CHECK_WARNING)
-        advise(row, "sysctl -w net.core.somaxconn=%d", BACKLOG);
-    return true;
-}
-
-static bool judge_clock(facts_t *facts, struct check_row *row)
-{
-    time_t now_s = (time_t)facts->now_s;
-    struct tm utc = {0};
-    char date[16];
-
-    gmtime_r(&now_s, &utc);
-    strftime(date, sizeof date, "%Y-%m-%d", &utc);
-    if (facts->now_s < FIRST_SANE_SECOND)
-        say(row, CHECK_WARNING, "it says %s, which is past: certificates need the right time",
-            date);
-    else if (!facts->clock_is_known)
-        say(row, CHECK_OK, "it says %s; who sets it is not known", date);
-    else if (!facts->clock_is_synchronised)
-        say(row, CHECK_WARNING, "nobody keeps it right");
-    else
-        say(row, CHECK_OK, "it is kept right");
-    if (row->verdict != CHECK_OK)
-        advise(row, "timedatectl set-ntp true, or chrony");
-    return true;
-}
-
-/* Libraries with faults that can be reached from outside and that aloha does not work around. */
-static const struct {
-    size_t version; /* where in the facts */
-    const char *name, *series;
-    unsigned good_from; /* the number behind the series */
-    const char *remedy;
-} libraries[] = {
-    {offsetof(struct check_facts, openssl_version), "OpenSSL", "3.0.", 22,
-     "apt-get install --only-upgrade libssl3"},
-};
-
-static bool judge_libraries(facts_t *facts, struct check_row *row)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
-        struct str version = str_of((const char *)facts + libraries[i].version);
-        struct str series = str_of(libraries[i].series);
-        uint64_t number;
-        if (!str_starts_with(version, series))
-            continue;
-        struct str rest = {version.text + series.size, version.size - series.size};
-        if (!str_to_uint(rest, 1000, &number) || number >= libraries[i].good_from)
-            continue;
-        say(row, CHECK_WARNING, "%s %s has holes that %s%u has not", libraries[i].name,
-            version.text, series.text, libraries[i].good_from);
-        advise(row, "%s", libraries[i].remedy);
-        return true;
-    }
-    say(row, CHECK_OK, "OpenSSL %s, libwebsockets %s, libmicrohttpd %s", facts->openssl_version,
-        facts->lws_version, facts->mhd_version);
     return true;
 }
 
 static bool judge_connectivity(facts_t *facts, struct check_row *row)
 {
     (void)facts;
-    say(row, CHECK_WARNING,
-        "no STUN or TURN: calls connect on one network, or where both ends reach "
-        "each other directly");
+    check_say(row, CHECK_WARNING,
+              "no STUN or TURN: calls connect on one network, or where both ends reach "
+              "each other directly");
     return true;
 }
 
@@ -453,14 +320,14 @@ static const struct {
     {"names", judge_names},
     {"proxies", judge_proxies},
     {"resume key", judge_key},
-    {"user", judge_user},
-    {"sandbox", judge_sandbox},
+    {"user", check_user},
+    {"sandbox", check_sandbox},
     {"limits", judge_limits},
-    {"connections", judge_descriptors},
-    {"memory", judge_memory},
-    {"backlog", judge_backlog},
-    {"clock", judge_clock},
-    {"libraries", judge_libraries},
+    {"connections", check_descriptors},
+    {"memory", check_memory},
+    {"backlog", check_backlog},
+    {"clock", check_clock},
+    {"libraries", check_libraries},
     {"STUN and TURN", judge_connectivity},
 };
 
