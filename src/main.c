@@ -409,6 +409,10 @@ static void show_welcome(const struct server *server)
         .proxied =
             config->trusted_proxies.count > 0 || socket_path(listener_address(server->listener, 0)),
     };
+    for (size_t i = 1; listener_address(server->listener, i) && i <= WELCOME_SOCKETS_MAX; i++)
+        welcome.also[welcome.also_count++] =
+            (struct welcome_socket){listener_address(server->listener, i),
+                                    listener_port_of(server->listener, i)};
     console_show_welcome(&welcome);
 }
 

@@ -6,7 +6,12 @@
 #include "aloha/hosts.h"
 #include "aloha/ip.h"
 
-enum { WELCOME_ADDRESSES_MAX = 64, WELCOME_SHOWN_MAX = 6, WELCOME_URL_SIZE_MAX = 384 };
+enum {
+    WELCOME_SOCKETS_MAX = 16,
+    WELCOME_ADDRESSES_MAX = 64,
+    WELCOME_SHOWN_MAX = 6,
+    WELCOME_URL_SIZE_MAX = 384
+};
 
 /* An address of this machine, as the system lists it. */
 struct welcome_address {
@@ -15,10 +20,18 @@ struct welcome_address {
     struct ip ip;
 };
 
+/* What is listened on. */
+struct welcome_socket {
+    const char *address; /* in digits, or "unix:/path" */
+    uint16_t port;       /* 0 for a path */
+};
+
 struct welcome {
     /* What the server knows. */
-    const char *bind; /* an address, or "unix:/path" */
-    uint16_t port;    /* 0: none, it is a socket file */
+    const char *bind; /* the first one, as in struct welcome_socket */
+    uint16_t port;
+    struct welcome_socket also[WELCOME_SOCKETS_MAX]; /* those behind it */
+    size_t also_count;
     const struct hosts *hosts;
     const char *base_path; /* begins and ends with "/" */
     bool https;            /* we speak TLS ourselves */

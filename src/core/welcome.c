@@ -187,6 +187,22 @@ static void add_addresses(const struct welcome *welcome, struct buf *out)
     }
 }
 
+/* The other sockets, of whom only those that ask for them want to know. */
+static void add_others(const struct welcome *welcome, struct buf *out)
+{
+    char text[WELCOME_URL_SIZE_MAX];
+
+    for (size_t i = 0; i < welcome->also_count; i++) {
+        const struct welcome_socket *other = &welcome->also[i];
+        if (other->port)
+            snprintf(text, sizeof text, "port %u of %s", other->port, other->address);
+        else
+            snprintf(text, sizeof text, "%s", other->address);
+        str_make_printable(text);
+        add_line(welcome, out, i ? "" : "And on", plain_style, text);
+    }
+}
+
 /* One line each, with the remedy; none for who stays at home. */
 static void add_missing(const struct welcome *welcome, struct buf *out)
 {
@@ -251,6 +267,7 @@ void welcome_write(const struct welcome *welcome, struct buf *out)
 {
     buf_add(out, STR("aloha " ALOHA_VERSION "\n\n"));
     add_addresses(welcome, out);
+    add_others(welcome, out);
     add_certificate(welcome, out);
     add_missing(welcome, out);
     add_qr(welcome, out);

@@ -151,6 +151,19 @@ TEST(names_come_first_and_addresses_that_are_refused_are_not_shown)
     EXPECT_STR("https://call.example.org:3000/", str_of(url));
 }
 
+TEST(of_several_sockets_the_first_one_is_opened_and_the_others_are_named)
+{
+    struct welcome welcome = defaults();
+
+    welcome.bind = "127.0.0.1";
+    welcome.also[welcome.also_count++] = (struct welcome_socket){"::1", 3000};
+    welcome.also[welcome.also_count++] = (struct welcome_socket){"unix:/run/al\x1boha.sock", 0};
+    EXPECT_STR("  On this machine     https://localhost:3000/\n"
+               "  And on              port 3000 of ::1\n"
+               "                      unix:/run/al?oha.sock\n",
+               str_of(written(&welcome)));
+}
+
 TEST(behind_a_proxy_the_address_is_the_proxys_matter)
 {
     const struct hosts hosts = hosts_of("call.example.org");
