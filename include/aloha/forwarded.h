@@ -1,4 +1,4 @@
-/* forwarded: whose request a proxy has passed on.
+/* forwarded: whose request a proxy has passed on, and how it came to the proxy.
  *
  * Each proxy adds the address that it was asked from at the end of X-Forwarded-For. What a proxy of ours has
  * added is true; what stands to the left of it is only as true as the one who said it. So the list is
@@ -23,5 +23,18 @@ enum {
  *             that was reached: nothing further to the left is believed. */
 struct ip forwarded_client(struct ip peer, const struct ip_networks *trusted,
                            const struct str *values, size_t count);
+
+/* How the browser has asked, as far as it is told. */
+enum forwarded_scheme {
+    FORWARDED_SCHEME_UNKNOWN,
+    FORWARDED_HTTP,
+    FORWARDED_HTTPS,
+};
+
+/* Reads what a proxy of ours says in X-Forwarded-Proto: only its right-most entry, which the nearest proxy has put
+ * there. In any case; "ws" and "wss" are what some say of a WebSocket.
+ *   values    the fields of the request, in their order: one list.
+ *   returns   FORWARDED_SCHEME_UNKNOWN when there is none, or it is neither. */
+enum forwarded_scheme forwarded_scheme(const struct str *values, size_t count);
 
 #endif

@@ -82,3 +82,17 @@ struct ip forwarded_client(struct ip peer, const struct ip_networks *trusted,
     }
     return client;
 }
+
+enum forwarded_scheme forwarded_scheme(const struct str *values, size_t count)
+{
+    struct list list = {values, count, count ? values[count - 1] : (struct str){NULL, 0}};
+    struct str entry;
+
+    if (!take_last(&list, &entry))
+        return FORWARDED_SCHEME_UNKNOWN;
+    if (str_equal_nocase(entry, STR("https")) || str_equal_nocase(entry, STR("wss")))
+        return FORWARDED_HTTPS;
+    if (str_equal_nocase(entry, STR("http")) || str_equal_nocase(entry, STR("ws")))
+        return FORWARDED_HTTP;
+    return FORWARDED_SCHEME_UNKNOWN;
+}

@@ -2,7 +2,6 @@
  * the library read only what is well formed and complete. So slow heads hold no memory of the
  * library's, and its lenient parser never meets what two parsers could read in two ways
  * (http_head.h). */
-#include "aloha/forwarded.h"
 #include "aloha/log.h"
 #include "aloha/tls_link.h"
 #include "web_private.h"
@@ -90,27 +89,48 @@ static struct http_head judge(const struct web *web, struct str bytes)
     return head;
 }
 
-/* Whom a request counts for. */
-static address_key client_of(const struct connection *connection, struct str head)
+/* Whom a request counts for, and how its browser has asked. */
+struct caller {
+    address_key client;
+    enum forwarded_scheme scheme;
+};
+
+static struct caller caller_of(const struct connection *connection, struct str head)
 {
     struct str values[HTTP_HEADER_LINES_MAX];
 
     if (!connection->proxied)
-        return connection->from;
+        return (struct caller){.client = connection->from};
     size_t count = http_head_values(head, STR("x-forwarded-for"), values, ARRAY_SIZE(values));
     struct ip client = forwarded_client(connection->address,
                                         connection->web->options.trusted_proxies, values, count);
-    return address_key_ipv6(client.bytes);
+    count = http_head_values(head, STR("x-forwarded-proto"), values, ARRAY_SIZE(values));
+    return (struct caller){address_key_ipv6(client.bytes), forwarded_scheme(values, count)};
+}
+
+static bool is_same_caller(const struct connection *connection, struct str head)
+{
+    struct caller caller = caller_of(connection, head);
+    return caller.client == connection->from && caller.scheme == connection->scheme;
+}
+
+/* False when the caller has too many connections. */
+static bool take_caller(struct connection *connection, struct str head)
+{
+    struct caller caller = caller_of(connection, head);
+
+    connection->scheme = caller.scheme;
+    return web_count(connection, caller.client);
 }
 
 /* Lets the library read: the first head, and those that follow it at once when they are in order
- * too and of the same client. If anything else follows, web_http.c notices that the library has
+ * too and of the same caller. If anything else follows, web_http.c notices that the library has
  * read too much, and ends it. */
 static void pass(struct connection *connection, struct http_head head, struct str bytes)
 {
     wait_for_more(connection->door, 0);
     while (head.verdict == HTTP_HEAD_COMPLETE &&
-           client_of(connection, (struct str){bytes.text, head.size}) == connection->from) {
+           is_same_caller(connection, (struct str){bytes.text, head.size})) {
         connection->heads_passed++;
         connection->heads_size += head.size;
         bytes = (struct str){bytes.text + head.size, bytes.size - head.size};
@@ -213,7 +233,7 @@ static void look(struct door *door)
         wait_for_more(door, (size_t)size);
     else if (head.verdict == HTTP_HEAD_REFUSED)
         refuse(connection, head.status);
-    else if (!web_count(connection, client_of(connection, (struct str){bytes, head.size})))
+    else if (!take_caller(connection, (struct str){bytes, head.size}))
         refuse(connection, 429);
     else if (connection->redirects)
         redirect(connection, (struct str){bytes, head.size});

@@ -63,15 +63,21 @@ static void read_target(struct http_request *request, struct lws *wsi, struct re
 
 #define COPY(token, field) copy_header(wsi, token, texts->field, sizeof texts->field)
 
+/* A proxy of ours knows better than we, when it tells. In the clear one that nobody told us of may have encrypted it. */
+static void read_scheme(struct http_request *request, const struct connection *connection)
+{
+    bool told = connection->scheme != FORWARDED_SCHEME_UNKNOWN;
+
+    request->secure = told ? connection->scheme == FORWARDED_HTTPS : connection->secure;
+    request->scheme_unknown = !told && (connection->proxied || !connection->secure);
+}
+
 static void read_request(struct http_request *request, const struct connection *connection,
                          struct request_texts *texts)
 {
     struct lws *wsi = connection->wsi;
 
     *request = (struct http_request){
-        .secure = connection->secure,
-        .scheme_unknown =
-            !connection->secure, /* a proxy that nobody told us of may have encrypted it */
         .version = COPY(WSI_TOKEN_HTTP, version),
         .headers_size = headers_size(wsi),
         .host = COPY(WSI_TOKEN_HOST, host),
@@ -89,6 +95,7 @@ static void read_request(struct http_request *request, const struct connection *
         .websocket_version = COPY(WSI_TOKEN_VERSION, websocket_version),
         .websocket_protocols = COPY(WSI_TOKEN_PROTOCOL, protocols),
     };
+    read_scheme(request, connection);
     read_target(request, wsi, texts);
     if (!request->upgrade.size && lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE))
         request->upgrade = STR("?"); /* too long to be one that we know */

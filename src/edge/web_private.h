@@ -2,6 +2,7 @@
 #ifndef ALOHA_WEB_PRIVATE_H
 #define ALOHA_WEB_PRIVATE_H
 
+#include "aloha/forwarded.h"
 #include "aloha/notices.h"
 #include "aloha/reassembly.h"
 #include "aloha/socket_bytes.h"
@@ -20,14 +21,15 @@ struct connection {
     struct connection *prev_settling, *next_settling; /* web->settling, while `settling` */
     bool settling;                                    /* answered; to be watched after this turn */
     uint64_t opened_tick;
-    struct ip address;      /* of its other end */
-    bool expects_tls;       /* nothing has come yet */
-    bool secure;            /* it is a plain end of TLS (tls_link.h) */
-    bool redirects;         /* plain http where https is spoken: gets one answer */
-    uint16_t redirect_port; /* its https_port; 0: the one that it came to */
-    bool proxied;           /* which is a proxy of ours: requests count for their clients (web.h) */
-    bool counted;           /* by admission.h, for `from` */
-    address_key from;       /* the client of its last request */
+    struct ip address;            /* of its other end */
+    bool expects_tls;             /* nothing has come yet */
+    enum forwarded_scheme scheme; /* of its last request, as a proxy of ours has told */
+    bool secure;                  /* it is a plain end of TLS (tls_link.h) */
+    bool redirects;               /* plain http where https is spoken: gets one answer */
+    uint16_t redirect_port;       /* its https_port; 0: the one that it came to */
+    bool proxied;     /* which is a proxy of ours: requests count for their clients (web.h) */
+    bool counted;     /* by admission.h, for `from` */
+    address_key from; /* the client of its last request */
     struct connection *prev, *next;                 /* web->connections (utlist) */
     struct connection *prev_closing, *next_closing; /* web->closing, while `closing` */
 

@@ -172,3 +172,35 @@ TEST(no_more_than_32_entries_are_looked_at)
     }
     EXPECT_CLIENT("10.0.1.1", client_of("10.0.0.1", list));
 }
+
+static enum forwarded_scheme scheme_of(const char *a, const char *b)
+{
+    const struct str values[] = {str_of(a), str_of(b)};
+    return forwarded_scheme(values, a ? b ? 2 : 1 : 0);
+}
+
+TEST(the_scheme_is_what_the_nearest_proxy_says)
+{
+    EXPECT_UINT(FORWARDED_SCHEME_UNKNOWN, scheme_of(NULL, NULL));
+    EXPECT_UINT(FORWARDED_HTTPS, scheme_of("https", NULL));
+    EXPECT_UINT(FORWARDED_HTTP, scheme_of("http", NULL));
+    EXPECT_UINT(FORWARDED_HTTPS, scheme_of("HTTPS", NULL));
+    EXPECT_UINT(FORWARDED_HTTPS, scheme_of("wss", NULL));
+    EXPECT_UINT(FORWARDED_HTTP, scheme_of("Ws", NULL));
+    EXPECT_UINT(FORWARDED_HTTPS, scheme_of("http , https\t", NULL));
+    EXPECT_UINT(FORWARDED_HTTP, scheme_of("https, http", NULL));
+    EXPECT_UINT(FORWARDED_HTTP, scheme_of("https", "http"));
+    EXPECT_UINT(FORWARDED_HTTPS, scheme_of("https, http", "http,https"));
+}
+
+TEST(a_scheme_that_is_none_tells_nothing)
+{
+    static const char *const garbage[] = {"",         " ",   ",",          "https,",    "http,",
+                                          "httpss",   "ftp", "https:",     "\"https\"", "https;",
+                                          "https on", "on",  "proto=https"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(garbage); i++)
+        EXPECT_UINT(FORWARDED_SCHEME_UNKNOWN, scheme_of(garbage[i], NULL));
+    EXPECT_UINT(FORWARDED_SCHEME_UNKNOWN, scheme_of("https", ""));
+    EXPECT_UINT(FORWARDED_SCHEME_UNKNOWN, scheme_of("https, ftp", NULL));
+}
