@@ -371,6 +371,7 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
     struct web_options web = {
         .limits = &config->limits,
         .policy = {.site = &embedded_site,
+                   .base_path = config->base_path,
                    .allow_no_origin = config->allow_no_origin != 0,
                    .hosts = &config->hosts,
                    .origins = &config->origins},
@@ -397,11 +398,15 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
 static void show_welcome(const struct server *server)
 {
     const struct config *config = &server->config;
+    char base_path[HTTP_BASE_PATH_SIZE_MAX + 2];
+
+    snprintf(base_path, sizeof base_path, "%.*s/", (int)config->base_path.size,
+             config->base_path.text);
     struct welcome welcome = {
         .bind = listener_address(server->listener, 0),
         .port = listener_port_of(server->listener, 0),
         .hosts = &config->hosts,
-        .base_path = "/",
+        .base_path = base_path,
         .https = server->tls != NULL,
         .fingerprint = server->tls && tls_store_is_self_signed(server->tls)
                            ? tls_store_fingerprint(server->tls)

@@ -57,6 +57,7 @@ struct config {
 
     struct ip_networks trusted_proxies;
     uint32_t socket_mode;
+    struct str base_path; /* "/x", or nothing for "/" */
 
     const char *ops_bind; /* an address in digits, or unix:/path */
     uint32_t ops_port;

@@ -10,6 +10,7 @@
 #include "aloha/http_head.h"
 
 enum {
+    HTTP_BASE_PATH_SIZE_MAX = 128,
     HTTP_ANSWER_HEADERS_MAX = 8,
     HTTP_ANSWER_HEAD_SIZE_MAX = 8192, /* with the longest list of hosts and the longest target */
 };
@@ -22,7 +23,7 @@ struct http_request {
     bool secure;         /* the browser's connection is encrypted */
     bool scheme_unknown; /* a proxy in front may have encrypted it or not, and does not tell */
     enum http_method method;
-    struct str path;     /* percent-decoded once, without the query */
+    struct str path;     /* percent-decoded once, without the query; with the base path */
     struct str version;  /* "HTTP/1.1" */
     size_t target_size;  /* bytes of path and query */
     size_t headers_size; /* bytes of all header values that the library knows */
@@ -45,6 +46,7 @@ struct http_request {
 /* What belongs to this server rather than to the request. */
 struct http_policy {
     const struct site *site;
+    struct str base_path;      /* what all paths here begin with: "/x", or nothing */
     bool allow_no_origin;      /* a WebSocket without an Origin header: tools and native clients */
     const struct hosts *hosts; /* any other Host is 421; NULL or empty: every Host is served */
     const struct hosts
@@ -52,6 +54,10 @@ struct http_policy {
     bool secure;       /* this server speaks https: the page's WebSockets are wss:// only */
     bool demand_https; /* with a certificate that every browser takes: for a year (RFC 6797, R11) */
 };
+
+/* Reads a base path: "/", or "/" and segments of unreserved characters with slashes between them.
+ *   out      on true: without the slash at its end, so nothing for "/"; points into text. */
+MUST_USE bool http_base_path_read(struct str text, struct str *out);
 
 enum http_action {
     HTTP_SHOW_ERROR,  /* the error view with status and words */
@@ -99,7 +105,7 @@ struct http_answer {
     bool secure, demand_https;
     struct str body; /* points into the site, or into `page` */
     struct buf page; /* a rendered view, and the header values that are made here */
-    char text[192];
+    char text[256];
 };
 
 /* Writes the answer to a decision (any but HTTP_WEBSOCKET).

@@ -17,6 +17,7 @@ complete -c aloha -l tls-key -r -F -d 'PEM file with the certificate\'s key, wit
 complete -c aloha -l redirect-port -x -d 'TCP port, on the same address, where plain http is sent on to https'
 complete -c aloha -l trusted-proxies -x -d 'Addresses and networks of proxies in front of this server'
 complete -c aloha -l socket-mode -x -d 'Mode of the socket file of --bind unix:/path'
+complete -c aloha -l base-path -x -d 'Where on its host this server is'
 complete -c aloha -l ops-bind -x -d 'Where the operator\'s plane listens'
 complete -c aloha -l ops-port -x -d 'TCP port for the operator'
 complete -c aloha -l ops-token-file -r -F -d 'File with the token for all but /healthz and /readyz'

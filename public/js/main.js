@@ -9,7 +9,7 @@ import { Signaling } from './signaling.js';
 import { Stage } from './stage.js';
 
 const roomId = document.body.dataset.roomId ?? '';
-const hubUrl = new URL('/ws', location.href);
+const hubUrl = new URL(`${document.body.dataset.base ?? ''}/ws`, location.href);
 hubUrl.protocol = hubUrl.protocol.replace('http', 'ws');
 
 const stage = new Stage({

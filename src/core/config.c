@@ -1,6 +1,7 @@
 /* Reading flags, environment and file by the table. */
 #include "config_private.h"
 
+#include "aloha/http.h"
 #include "aloha/spelling.h"
 
 #include <stdarg.h>
@@ -30,7 +31,8 @@ struct meaning meaning_of(struct str name)
         option_flag_name(option, flag);
         if (str_equal(name, str_of(flag)))
             return (struct meaning){option, group, i, option->type == OPTION_SECRET};
-        if (str_equal(name, str_of(option->name)))
+        if (str_equal(name, str_of(option->name)) ||
+            (option->alias && str_equal(name, str_of(option->alias))))
             return (struct meaning){option, group, i, false};
     }
     return (struct meaning){.option = NULL};
@@ -122,6 +124,8 @@ static bool store(struct config *config, struct meaning meaning, const char *val
         else if (!str_to_uint(str_of(value), option->max, &number) || number < option->min)
             return false;
         break;
+    case OPTION_BASE:
+        return http_base_path_read(str_of(value), field);
     case OPTION_MODE:
         if (!read_mode(str_of(value), &number))
             return false;

@@ -9,6 +9,7 @@ enum option_type {
     OPTION_PORT,   /* the same, or "off": CONFIG_PORT_OFF */
     OPTION_TEXT,   /* anything */
     OPTION_MODE,   /* of a file: octal digits */
+    OPTION_BASE,   /* of the paths of this server's addresses */
     OPTION_PATH,   /* of a file or directory */
     OPTION_CHOICE, /* one of the words in `choices`; the field gets its index */
     OPTION_HOSTS,  /* lists, with commas between their items; an empty text is an empty list */
@@ -32,6 +33,7 @@ struct option {
     const char
         *help; /* up to its first stop, colon or semicolon it says enough for the first page */
     const char *exceeding; /* of a limit: what happens then */
+    const char *alias;     /* another name of it, or NULL */
     bool is_not_in_file;   /* it makes no sense there */
 };
 

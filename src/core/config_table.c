@@ -49,11 +49,14 @@ static const struct option tls[] = {
 };
 
 static const struct option proxy[] = {
-    TEXT("trusted-proxies", OPTION_NETWORKS, trusted_proxies, "",
-        "Addresses and networks of proxies in front of this server: what they say in X-Forwarded-For is believed, and "
-        "limits of an address count for who is behind them."),
+    {.name = "trusted-proxies", .alias = "trusted-proxy", .type = OPTION_NETWORKS, .offset = FIELD(trusted_proxies), .def = "", .help =
+        "Addresses and networks of proxies in front of this server: what they say in X-Forwarded-For and "
+        "X-Forwarded-Proto is believed, and limits of an address count for who is behind them. --trusted-proxy is the same."},
     TEXT("socket-mode", OPTION_MODE, socket_mode, "0660",
         "Mode of the socket file of --bind unix:/path: who may write to it may connect, as a proxy that is trusted."),
+    TEXT("base-path", OPTION_BASE, base_path, "/",
+        "Where on its host this server is: with /calls the addresses are /calls/ and /calls/room/..., and the proxy "
+        "passes them on as they are."),
 };
 
 static const struct option operator_plane[] = {
@@ -197,6 +200,7 @@ void option_describe_values(const struct option *option, char out[OPTION_VALUES_
     static const char *const words[] = {
         [OPTION_TEXT] = "a text",
         [OPTION_MODE] = "a file mode like 0660",
+        [OPTION_BASE] = "/, or a path like /calls",
         [OPTION_PATH] = "a path",
         [OPTION_SECRET] = "a path",
         [OPTION_HOSTS] = "names like call.example.org,[::1]:3000",

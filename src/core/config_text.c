@@ -39,7 +39,7 @@ const char *text_placeholder(const struct option *option)
         [OPTION_ORIGINS] = "ORIGIN,...", [OPTION_NETWORKS] = "NETWORK,...",
         [OPTION_SECRET] = "PATH",        [OPTION_SWITCH] = "",
         [OPTION_TOPIC] = "[TOPIC]",      [OPTION_PORT] = "NUMBER|off",
-        [OPTION_MODE] = "MODE",
+        [OPTION_MODE] = "MODE",          [OPTION_BASE] = "/PATH",
     };
     return option->type == OPTION_CHOICE ? option->choices : values[option->type];
 }

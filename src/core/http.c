@@ -68,6 +68,39 @@ static const struct words *words_of(unsigned status)
     return &words[ARRAY_SIZE(words) - 1];
 }
 
+/* ---- the base path ---- */
+
+/* RFC 3986 section 2.3. */
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-._~", c));
+}
+
+static bool is_segment(struct str text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (!is_unreserved(text.text[i]))
+            return false;
+    return text.size && !str_equal(text, STR(".")) && !str_equal(text, STR(".."));
+}
+
+bool http_base_path_read(struct str text, struct str *out)
+{
+    struct str rest = text;
+
+    *out = (struct str){NULL, 0};
+    if (str_equal(text, STR("/")))
+        return true;
+    if (text.size > HTTP_BASE_PATH_SIZE_MAX || str_cut(&rest, '/').size || !rest.text)
+        return false;
+    while (rest.text)
+        if (!is_segment(str_cut(&rest, '/')))
+            return false;
+    *out = text;
+    return true;
+}
+
 /* ---- the decision ---- */
 
 /* 0, or the status for a request that could be read in more than one way: those are where a proxy
@@ -214,6 +247,17 @@ static enum encoding page_encoding(struct str accept_encoding)
     return asset_negotiate(&page, accept_encoding);
 }
 
+/* The path below --base-path, which may be asked for without the slash at its end; empty for one that is not there. */
+static struct str path_below(struct str base, struct str path)
+{
+    if (!str_starts_with(path, base))
+        return (struct str){NULL, 0};
+    path = (struct str){path.text + base.size, path.size - base.size};
+    if (path.size == 0)
+        return base.size ? STR("/") : path;
+    return path.text[0] == '/' ? path : (struct str){NULL, 0};
+}
+
 static void decide_route(struct http_decision *out, const struct http_policy *policy,
                          const struct http_request *request)
 {
@@ -240,6 +284,8 @@ static void decide_route(struct http_decision *out, const struct http_policy *po
 void http_decide(struct http_decision *out, const struct http_policy *policy,
                  const struct http_request *request)
 {
+    struct http_request below = *request;
+
     *out = (struct http_decision){
         .action = HTTP_SHOW_ERROR,
         .head_only = request->method == HTTP_HEAD,
@@ -247,16 +293,13 @@ void http_decide(struct http_decision *out, const struct http_policy *policy,
     };
     if (!out->status && !host_is_ours(policy, request->host))
         out->status = 421; /* RFC 9110 section 15.5.20 */
-    if (out->status) {
-        out->close = true;
-        return;
-    }
-    if (request->upgrade.size && !str_equal(request->path, STR("/ws"))) {
+    below.path = path_below(policy->base_path, request->path);
+    if (!out->status && request->upgrade.size && !str_equal(below.path, STR("/ws")))
         out->status = 400; /* nothing else here can be upgraded, to anything */
+    if (out->status)
         out->close = true;
-        return;
-    }
-    decide_route(out, policy, request);
+    else
+        decide_route(out, policy, &below);
 }
 
 void http_decide_redirect(struct http_decision *out, const struct http_policy *policy,
@@ -311,19 +354,18 @@ static void asset_headers(struct http_answer *out, const struct http_decision *d
 }
 
 static void show_error(struct http_answer *out, const struct http_decision *decision,
-                       const struct site *site, struct str assets)
+                       const struct http_policy *policy, struct str assets)
 {
     const struct words *row = words_of(decision->status);
     char status[8];
 
     snprintf(status, sizeof status, "%u", decision->status);
     struct view_value values[] = {
-        {"status", str_of(status)},
-        {"title", str_of(row->title)},
-        {"text", str_of(row->text)},
+        {"status", str_of(status)},  {"title", str_of(row->title)},
+        {"text", str_of(row->text)}, {"base", policy->base_path},
         {"assets", assets},
     };
-    view_render(&out->page, site->error_view, values, ARRAY_SIZE(values));
+    view_render(&out->page, policy->site->error_view, values, ARRAY_SIZE(values));
     if (decision->status == 405)
         add_header(out, "allow", "GET, HEAD");
     if (decision->status == 426) {
@@ -368,7 +410,8 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
                       const struct http_policy *policy, const char *fresh_room)
 {
     const struct site *site = policy->site;
-    char assets[128];
+    char assets[HTTP_BASE_PATH_SIZE_MAX + 64];
+    struct str base = policy->base_path;
 
     *out = (struct http_answer){.hosts = policy->hosts,
                                 .secure = policy->secure,
@@ -381,7 +424,8 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
 
     add_header(out, "cache-control", "no-store");
     if (decision->action == HTTP_NEW_ROOM) {
-        snprintf(out->text, sizeof out->text, "/room/%s", fresh_room);
+        snprintf(out->text, sizeof out->text, "%.*s/room/%s", (int)base.size, base.text,
+                 fresh_room);
         add_header(out, "location", out->text);
         return true;
     }
@@ -391,15 +435,18 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
             http_answer_deinit(out);
         return out->header_count > 0;
     }
-    snprintf(assets, sizeof assets, "/assets/%.*s", (int)site->tree_tag.size, site->tree_tag.text);
+    snprintf(assets, sizeof assets, "%.*s/assets/%.*s", (int)base.size, base.text,
+             (int)site->tree_tag.size, site->tree_tag.text);
     add_header(out, "content-type", "text/html; charset=utf-8");
     if (decision->action == HTTP_SHOW_ROOM) {
-        struct view_value values[] = {{"roomId", decision->room_id}, {"assets", str_of(assets)}};
+        struct view_value values[] = {{"roomId", decision->room_id},
+                                      {"base", base},
+                                      {"assets", str_of(assets)}};
         view_render(&out->page, site->room_view, values, ARRAY_SIZE(values));
         add_header(out, "vary", "accept-encoding");
         pack_page(out, decision->encoding);
     } else {
-        show_error(out, decision, site, str_of(assets));
+        show_error(out, decision, policy, str_of(assets));
     }
     if (out->page.failed) {
         http_answer_deinit(out);

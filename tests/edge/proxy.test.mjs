@@ -205,4 +205,114 @@ describe('behind a proxy', () => {
       raw.destroy();
     });
   });
+
+  it('R16: the page\'s own origin has the scheme that the proxy was asked by, and either one when it does not tell', async () => {
+    await withServer(TRUSTED, (server) => closingAll(async (opened) => {
+      const status = async (/** @type {string} */ scheme, /** @type {string[]} */ ...lists) => {
+        const connection = await new Connection(server.port).open();
+        opened.push(connection);
+        connection.write(openingRequest({ host: server.host, headers: [['Origin', `${scheme}://${server.host}`], ...lists.map((list) => /** @type {[string, string]} */ (['X-Forwarded-Proto', list]))] }));
+        return (await connection.response({ check: false })).status;
+      };
+      for (const [lists, http, https] of /** @type {[string[], number, number][]} */ ([
+        [[], 101, 101],
+        [['https'], 403, 101],
+        [['http'], 101, 403],
+        [['WSS'], 403, 101],
+        [['http, https'], 403, 101],
+        [['http', 'https'], 403, 101],
+        [['https, http'], 101, 403],
+        [['https', 'http'], 101, 403],
+        [['https,'], 101, 101],
+        [['garbage'], 101, 101],
+        [['"https"'], 101, 101],
+        [['https', 'garbage'], 101, 101],
+      ])) {
+        assert.equal(await status('http', ...lists), http, `http, told ${lists}`);
+        assert.equal(await status('https', ...lists), https, `https, told ${lists}`);
+      }
+    }));
+  });
+
+  it('R16: a stranger\'s X-Forwarded-Proto is not read', async () => {
+    await withServer([], (server) => closingAll(async (opened) => {
+      for (const told of ['http', 'https']) {
+        for (const scheme of ['http', 'https']) {
+          const connection = await new Connection(server.port).open();
+          opened.push(connection);
+          connection.write(openingRequest({ host: server.host, headers: [['Origin', `${scheme}://${server.host}`], ['X-Forwarded-Proto', told]] }));
+          assert.equal((await connection.response({ check: false })).status, 101);
+        }
+      }
+    }));
+  });
+
+  it('R16: each request of a connection has the scheme that is told with it', async () => {
+    await withServer(TRUSTED, (server) => closingAll(async (opened) => {
+      for (const [first, second, wanted] of [['https', 'http', 403], ['http', 'https', 101], ['https', '', 101]]) {
+        const connection = await new Connection(server.port).open();
+        opened.push(connection);
+        connection.write(request('/robots.txt', { headers: { 'X-Forwarded-Proto': String(first) } }));
+        assert.equal((await connection.response()).status, 200);
+        connection.write(openingRequest({ host: server.host, headers: [['Origin', `https://${server.host}`], ['X-Forwarded-Proto', String(second)]] }));
+        assert.equal((await connection.response({ check: false })).status, wanted, `${first}, then ${second}`);
+      }
+      const together = await new Connection(server.port).open();
+      opened.push(together);
+      const by = (/** @type {string} */ scheme) => request('/robots.txt', { headers: { 'X-Forwarded-Proto': scheme } });
+      together.write(by('https') + by('https') + by('http'));
+      for (let i = 0; i < 2; i++) assert.equal((await together.response()).status, 200);
+      assert.equal((await together.closed()).length, 0, 'the third one is not answered');
+    }));
+  });
+
+  it('R6: X-Forwarded-Host, -Port, -Prefix and Forwarded are not read, and come back nowhere', async () => {
+    await withServer([...TRUSTED, '--host', '127.0.0.1'], async (server) => {
+      const headers = { 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Port': '666', 'X-Forwarded-Prefix': '/evil', Forwarded: 'for=192.0.2.9;host=evil.example;proto=https' };
+      for (const path of ['/', '/room/tea', '/nothing']) {
+        const response = await fetchRaw(server.port, path, { headers, check: false });
+        assert.doesNotMatch(response.head + response.body, /evil|666/);
+      }
+    });
+  });
+
+  it('a PROXY protocol header is no request', async () => {
+    await withServer(TRUSTED, async (server) => {
+      for (const bytes of ['PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n', '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c']) {
+        const connection = await new Connection(server.port).open();
+        connection.write(bytes + request('/room/tea'));
+        assert.equal((await connection.response()).status, 400);
+        connection.destroy();
+      }
+    });
+  });
+});
+
+describe('below a base path', () => {
+  it('everything is below it, with its addresses, and nothing outside', async () => {
+    await withServer(['--base-path', '/calls/here'], async (server) => {
+      for (const path of ['/calls/here', '/calls/here/']) {
+        const top = await fetchRaw(server.port, path);
+        assert.equal(top.status, 302);
+        assert.match(String(top.header('location')), /^\/calls\/here\/room\/[0-9a-f-]{36}$/);
+      }
+      const room = await fetchRaw(server.port, '/calls/here/room/tea');
+      assert.equal(room.status, 200);
+      const addresses = [...room.body.toString().matchAll(/(?:href|src)="(\/[^"]*)"/g)].map(([, address]) => address);
+      assert.ok(addresses.length > 5);
+      for (const address of addresses) {
+        assert.ok(address.startsWith('/calls/here/'), address);
+        assert.ok([200, 302].includes((await fetchRaw(server.port, address)).status), address);
+      }
+      const style = addresses.find((address) => address.endsWith('.css'));
+      assert.equal((await fetchRaw(server.port, String(style))).header('cache-control'), 'max-age=31536000, immutable');
+      const error = await fetchRaw(server.port, '/calls/here/nothing');
+      assert.equal(error.status, 404);
+      for (const [, address] of error.body.toString().matchAll(/(?:href|src)="(\/[^"]*)"/g)) assert.ok(address.startsWith('/calls/here/'), address);
+      for (const path of ['/', '/room/tea', '/ws', '/calls', '/calls/', '/calls/hereroom/tea', '/robots.txt', String(style).slice('/calls/here'.length)]) {
+        assert.equal((await fetchRaw(server.port, path)).status, 404, path);
+      }
+      await assertServes({ socketUrl: `ws://${server.host}/calls/here/ws` });
+    });
+  });
 });

@@ -117,6 +117,35 @@ TEST(a_mode_is_octal)
         EXPECT(!read_flags("--socket-mode", *bad));
 }
 
+TEST(a_base_path_is_slash_or_segments)
+{
+    static const char *const bad[] = {"",    "x",   "/x/",          "//",   "/x//y", "/x y",
+                                      "/.",  "/..", "/x/../y",      "/%41", "/x?",   "/x#",
+                                      "/\"", "/<",  "/caf\xc3\xa9", "//x",  "x/y"};
+
+    EXPECT(read_flags(NULL, NULL));
+    EXPECT_STR("", config.base_path);
+    EXPECT(read_flags("--base-path", "/calls"));
+    EXPECT_STR("/calls", config.base_path);
+    EXPECT(read_flags("--base-path=/a-b._~/9/Z...", NULL));
+    EXPECT_STR("/a-b._~/9/Z...", config.base_path);
+    EXPECT(read_flags("--base-path", "/"));
+    EXPECT_STR("", config.base_path);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        EXPECT(!read_flags("--base-path", bad[i]));
+    EXPECT(read_flags("--base-path", fmt("/%0127d", 1)));
+    EXPECT(!read_flags("--base-path", fmt("/%0128d", 1)));
+}
+
+TEST(an_option_may_have_another_name)
+{
+    EXPECT(read_flags("--trusted-proxy", "10.0.0.0/8"));
+    EXPECT_UINT(1, config.trusted_proxies.count);
+    EXPECT(read_environment("ALOHA_TRUSTED_PROXY=::1,10.0.0.1"));
+    EXPECT_UINT(2, config.trusted_proxies.count);
+    EXPECT(!read_flags("--trusted-proxy", "nonsense"));
+}
+
 TEST(a_list_has_commas_and_the_last_one_given_counts_whole)
 {
     EXPECT(read_words("--host", "a.example,b.example:80", "--origin=https://c.example",
