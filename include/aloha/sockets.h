@@ -23,9 +23,17 @@ const char *socket_path(const char *address);
 MUST_USE int socket_listen(const char *address, uint16_t port, uint32_t mode, char *problem,
                            size_t problem_size);
 
-/* Removes the socket file of an address that was listened on, once the descriptor is closed, unless somebody else
- * listens there by now. Does nothing for an address in digits. */
-void socket_remove(const char *address);
+/* Which file a socket file is, so that only that one is removed. */
+struct socket_file {
+    uint64_t device, inode; /* 0: none */
+};
+
+/* Call it when the address has just been listened on. Nothing for an address in digits. */
+struct socket_file socket_file_of(const char *address);
+
+/* Removes the socket file of an address, unless another one is in its place by now. Call it while the descriptor is
+ * still open: as long as somebody listens, nobody else takes the place. Does nothing for an address in digits. */
+void socket_file_remove(const char *address, struct socket_file file);
 
 /* 0 for what has no port. */
 uint16_t socket_port(int fd);

@@ -25,6 +25,7 @@ struct listening {
     uv_timer_t pause;
     int fd;
     char address[SOCKET_ADDRESS_SIZE_MAX];
+    struct socket_file file;
 };
 
 struct listener {
@@ -118,14 +119,15 @@ static bool add(struct listener *listener, uv_loop_t *loop, int fd, const char *
     struct listening *listening = &listener->sockets[listener->count];
 
     if (uv_poll_init(loop, &listening->poll, fd) != 0) {
+        socket_file_remove(address, socket_file_of(address));
         close(fd);
-        socket_remove(address);
         return false;
     }
     uv_timer_init(loop, &listening->pause);
     listening->poll.data = listening->pause.data = listening;
     listening->listener = listener;
     listening->fd = fd;
+    listening->file = socket_file_of(address);
     snprintf(listening->address, sizeof listening->address, "%s", address);
     listener->count++;
     listener->handles_open += 2;
@@ -219,9 +221,9 @@ void listener_close(struct listener *listener)
         for (size_t i = 0; listener && i < listener->count; i++) {
             struct listening *listening = &listener->sockets[i];
             uv_poll_stop(&listening->poll);
+            socket_file_remove(listening->address, listening->file);
             close(listening->fd);
             listening->fd = -1;
-            socket_remove(listening->address);
             uv_close((uv_handle_t *)&listening->poll, on_handle_closed);
             uv_close((uv_handle_t *)&listening->pause, on_handle_closed);
         }

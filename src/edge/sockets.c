@@ -207,16 +207,23 @@ int socket_listen(const char *address, uint16_t port, uint32_t mode, char *probl
     return -1;
 }
 
-void socket_remove(const char *address)
+struct socket_file socket_file_of(const char *address)
 {
     const char *path = socket_path(address);
-    int directory = path ? hold_directory(path) : -1;
+    struct stat info;
 
-    if (directory < 0)
-        return;
-    if (look_at(path) == STALE_SOCKET)
-        unlink(path);
-    close(directory);
+    if (!path || lstat(path, &info) != 0 || !S_ISSOCK(info.st_mode))
+        return (struct socket_file){0};
+    return (struct socket_file){.device = info.st_dev, .inode = info.st_ino};
+}
+
+/* Neither connects nor opens the directory: a sandbox has taken both away by now. */
+void socket_file_remove(const char *address, struct socket_file file)
+{
+    struct socket_file now = socket_file_of(address);
+
+    if (file.inode && now.inode == file.inode && now.device == file.device)
+        unlink(socket_path(address));
 }
 
 uint16_t socket_port(int fd)

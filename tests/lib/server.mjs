@@ -222,7 +222,9 @@ export async function startServer(args = UNLIMITED, how) {
 
 /** A fresh path for a socket file: short enough for one, and gone after the run. */
 export function freshSocketPath() {
-  return path.join(freshStateDir(), 'http.sock');
+  const place = path.dirname(freshStateDir());
+  chmodSync(place, 0o777); // whoever the server becomes may remove it
+  return path.join(place, 'http.sock');
 }
 
 /** The same, on a socket file. @param {string[]} [args] @param {ConstructorParameters<typeof Server>[1]} [how] */
