@@ -3,6 +3,7 @@
 #include "aloha/commands.h"
 #include "aloha/config_load.h"
 #include "aloha/console.h"
+#include "aloha/ctl_run.h"
 #include "aloha/ids.h"
 #include "aloha/listener.h"
 #include "aloha/notify.h"

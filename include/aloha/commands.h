@@ -12,7 +12,10 @@
       "Tells what is wrong with these options and with this machine, and does not serve.")         \
     X("help", run_help, "[TOPIC]", "topics",                                                       \
       "Shows the options; in full those of a group or all, or a single one.")                      \
-    X("version", run_version, "", "", "Shows the version.")
+    X("version", run_version, "", "", "Shows the version.")                                        \
+    X("ctl", ctl_run, "COMMAND",                                                                   \
+      "status rooms room close-room remove drain reload log-level health ready metrics",           \
+      "Asks the server that runs here, or tells it what to do; aloha ctl --help lists what.")
 
 struct command_row {
     const char *name, *arguments, *words, *help;

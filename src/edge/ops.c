@@ -195,8 +195,11 @@ bool ops_bind_is_exposed(const char *bind)
 bool ops_check(const struct config *config, struct operator_token *token, char *problem,
                size_t problem_size)
 {
+    char where[CONFIG_WHERE_SIZE];
+
+    config_where(config, "ops-bind", where);
     if (!ops_bind_is_valid(config->ops_bind)) {
-        snprintf(problem, problem_size, "--ops-bind: \"%.80s\" is no numeric address or unix:/path",
+        snprintf(problem, problem_size, "%s: \"%.80s\" is no numeric address or unix:/path", where,
                  config->ops_bind);
         return false;
     }
@@ -204,10 +207,9 @@ bool ops_check(const struct config *config, struct operator_token *token, char *
         return false;
     if (!ops_bind_is_exposed(config->ops_bind) || (config_has_tls(config) && token->is_set))
         return true;
-    snprintf(
-        problem, problem_size,
-        "--ops-bind: %.60s can be reached from elsewhere, which needs TLS and --ops-token-file",
-        config->ops_bind);
+    snprintf(problem, problem_size,
+             "%s: %.60s can be reached from elsewhere, which needs TLS and --ops-token-file", where,
+             config->ops_bind);
     return false;
 }
 
