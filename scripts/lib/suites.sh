@@ -274,6 +274,11 @@ suite_edge() {
     ALOHA_BIN=$root/build/debug/aloha node_tests edge
 }
 
+suite_tls() {
+    build debug "$root/build/debug" aloha
+    ALOHA_TEST_TLS=1 ALOHA_BIN=$root/build/debug/aloha node_tests edge
+}
+
 # What node tests have printed for a person, from its TAP into what scripts/test shows at the end.
 #   keep_lines FOLDER BEGINNING
 keep_lines() {

@@ -164,13 +164,11 @@ static bool read_key(struct pair *out, struct str text, const char *name,
     BIO_free(bio);
     if (out->key)
         return true;
-    int reason = ERR_GET_REASON(ERR_peek_last_error());
-    bool locked = memmem(text.text, text.size, "ENCRYPTED", 9) != NULL;
-    if (!locked && reason != PEM_R_NO_START_LINE && reason != ERR_R_UNSUPPORTED)
-        return complain_of_library(complaint, name, "holds no key that can be read");
     ERR_clear_error();
-    return tls_complain(complaint, name,
-                        locked ? "the key has a password; take it off" : "holds no key");
+    if (memmem(text.text, text.size, "ENCRYPTED", 9))
+        return tls_complain(complaint, name, "the key has a password; take it off");
+    bool begun = memmem(text.text, text.size, "PRIVATE KEY", 11);
+    return tls_complain(complaint, name, begun ? "the key cannot be read" : "holds no key");
 }
 
 /* ---- judging ---- */

@@ -9,7 +9,7 @@
 
 /* ---- tls_pair.c: a certificate and its key ---- */
 
-enum { TLS_FINGERPRINT_SIZE = 32 * 3, TLS_TIME_SIZE = 24, TLS_FILE_SIZE_MAX = 256 * 1024 };
+enum { TLS_FINGERPRINT_SIZE = 32 * 3 + 1, TLS_TIME_SIZE = 24, TLS_FILE_SIZE_MAX = 256 * 1024 };
 
 struct tls_facts {
     char fingerprint[TLS_FINGERPRINT_SIZE]; /* SHA-256 */

@@ -57,8 +57,9 @@ describe('names', () => {
   });
 
   it('R8: every answer lets the page connect to these names, in the grammar of the header', async () => {
-    const wanted = { ...SECURITY_HEADERS, 'content-security-policy': SECURITY_HEADERS['content-security-policy'].replace("connect-src 'self'",
-      "connect-src 'self' ws://call.example.org wss://call.example.org ws://fixed.example:8443 wss://fixed.example:8443 ws://127.0.0.1 wss://127.0.0.1") };
+    const plain = "connect-src 'self' ws://call.example.org wss://call.example.org ws://fixed.example:8443 wss://fixed.example:8443 ws://127.0.0.1 wss://127.0.0.1";
+    const sources = server.current.secure ? plain.replaceAll(/ ws:\S+/g, '') : plain;
+    const wanted = { ...SECURITY_HEADERS, 'content-security-policy': SECURITY_HEADERS['content-security-policy'].replace("connect-src 'self'", sources) };
     for (const [host, target, status] of /** @type {[string, string, number][]} */ ([['127.0.0.1', '/', 302], ['127.0.0.1', '/room/tea', 200], ['127.0.0.1', '/robots.txt', 200],
       ['127.0.0.1', '/nothing', 404], ['evil.example', '/', 421], ['a b', '/', 400], ['127.0.0.1', '/../', 400]])) {
       const response = await fetchRaw(port(), target, { host, check: false });
@@ -68,7 +69,7 @@ describe('names', () => {
   });
 
   it('R16: an origin of --origin may, and so may the page\'s own', async () => {
-    for (const origin of ['https://app.example', 'capacitor://localhost', 'http://127.0.0.1', 'https://127.0.0.1']) {
+    for (const origin of ['https://app.example', 'capacitor://localhost', `${server.current.secure ? 'https' : 'http'}://127.0.0.1`]) {
       assert.equal(await handshake(port(), '127.0.0.1', [['Origin', origin]]), 101, origin);
     }
   });
@@ -76,7 +77,7 @@ describe('names', () => {
   it('R16: nothing that resembles it may', async () => {
     for (const origin of ['http://app.example', 'https://App.example', 'https://app.example:443', 'https://app.example:8443', 'https://app.example/', 'https://app.example.', 'https://app.example.evil.example',
       'https://evil-app.example', 'https://evil.app.example', 'https://app.exampl', 'https://app.example@evil.example', 'https://evil.example/https://app.example', 'https://app.example https://app.example',
-      'https://app.example,capacitor://localhost', 'capacitor://localhost:1', 'capacitor://', 'app.example', '//app.example', 'null', 'https://call.example.org', 'https://fixed.example:8443']) {
+      'https://app.example,capacitor://localhost', 'capacitor://localhost:1', 'capacitor://', 'app.example', '//app.example', 'null', 'https://call.example.org', 'https://fixed.example:8443', ...(server.current.secure ? ['http://127.0.0.1'] : [])]) {
       assert.equal(await handshake(port(), '127.0.0.1', [['Origin', origin]]), 403, origin);
     }
     assert.equal(await handshake(port(), '127.0.0.1', [['Origin', 'https://app.example'], ['Origin', 'https://app.example']]), 403, 'twice');

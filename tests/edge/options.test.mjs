@@ -4,6 +4,7 @@ import net from 'node:net';
 import { describe, it } from 'node:test';
 import { Connection, fetchRaw, request } from '../lib/http.mjs';
 import { assertServes, roomOf } from '../lib/participant.mjs';
+import { everythingIsSecure } from '../lib/ports.mjs';
 import { UNLIMITED, parseLogLine, runToEnd, startServer } from '../lib/server.mjs';
 
 const lines = (/** @type {string} */ text) => text.split('\n').filter((line) => line.trim() !== '');
@@ -32,7 +33,7 @@ async function withTakenPort(work) {
   }
 }
 
-describe('options', () => {
+describe('options', { skip: everythingIsSecure && 'in plain: what a start without TLS says' }, () => {
   it('--help names every option on stdout and ends with 0', async () => {
     const { code, stdout, stderr } = await runToEnd(['--help', 'all']);
     assert.equal(code, 0);

@@ -105,10 +105,11 @@ describe('opening handshake', () => {
   });
 
   it('R16: the page\'s own origin may', async () => {
-    const { host, port } = server.current;
+    const { host, port, secure } = server.current;
+    const http = secure ? 'https' : 'http';
     /** @type {[string, string][]} */
-    const good = [[host, `http://${host}`], ['localhost:3000', 'http://localhost:3000'], ['aloha.example', 'http://aloha.example'],
-      ['[::1]:3000', 'http://[::1]:3000'], [`localhost:${port}`, `http://localhost:${port}`]];
+    const good = [[host, `${http}://${host}`], ['localhost:3000', `${http}://localhost:3000`], ['aloha.example', `${http}://aloha.example`],
+      ['[::1]:3000', `${http}://[::1]:3000`], [`localhost:${port}`, `${http}://localhost:${port}`]];
     for (const [h, origin] of good) {
       const { connection, response } = await open({ host: h, headers: [['Origin', origin]] });
       connection.destroy();
@@ -117,10 +118,10 @@ describe('opening handshake', () => {
   });
 
   it('R16: no other origin may, however alike it looks', async () => {
-    const { host, port } = server.current;
+    const { host, port, secure } = server.current;
     const bad = ['http://evil.example', `http://127.0.0.1`, `http://127.0.0.1:${port + 1}`, `http://localhost:${port}`, `http://${host}.evil.example`, `http://${host}@evil.example`,
       `http://evil.example/${host}`, `http://evil.example?${host}`, `http://evil.example#${host}`, `http://evil${host}`, `http://${host}0`, `http://${host.slice(0, -1)}`,
-      `http://${host}/`, `http://${host}/x`, `https://${host}`, `${host}`, `//${host}`, `http:${host}`, `http:///${host}`, `file://${host}`, `javascript://${host}`, 'null', 'NULL', 'http://',
+      `http://${host}/`, `http://${host}/x`, ...(secure ? [`http://${host}`] : []), `${host}`, `//${host}`, `http:${host}`, `http:///${host}`, `file://${host}`, `javascript://${host}`, 'null', 'NULL', 'http://',
       `http://${host} http://evil.example`, `http://${host},http://evil.example`, `http://user@${host}`, `http://user:pass@${host}`, `http://0x7f.1:${port}`, `http://2130706433:${port}`,
       `http://127.1:${port}`, `http://[::ffff:127.0.0.1]:${port}`, `ftp://${host}`, `chrome-extension://${host}`, `http://${host}\\.evil.example`, `http://${host}%2eevil.example`, 'x'.repeat(1000)];
     const wrong = [];

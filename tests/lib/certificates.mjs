@@ -94,6 +94,6 @@ export class Authority {
     writeFileSync(cert, pair.cert);
     writeFileSync(key, pair.key, { mode: 0o600 });
     giveToServer(dir, cert, key);
-    return { dir, cert, key, args: ['--tls-cert', cert, '--tls-key', key] };
+    return { dir, cert, key, args: ['--tls', 'no', '--tls-cert', cert, '--tls-key', key] };
   }
 }

@@ -1,6 +1,8 @@
 // HTTP/1.1 over a plain socket: the tests decide over every byte that is sent and see every byte that comes back.
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import tls from 'node:tls';
+import { isSecurePort } from './ports.mjs';
 import { Changes } from './wait.mjs';
 
 /** SECURITY: what every response of the public port carries, byte for byte. */
@@ -66,18 +68,23 @@ function readChunked(buffer, from) {
   }
 }
 
-/** One connection of the tests: over TCP, or through a socket file. */
+/** One connection of the tests: over TCP, and TLS on it where the port speaks that, or through a socket file. */
 export class Connection {
-  /** @param {number | string} port  or the path of a socket file @param {string} [address] */
-  constructor(port, address = '127.0.0.1') {
+  /** @param {number | string} port  or the path of a socket file @param {string} [address] @param {tls.ConnectionOptions | false} [secure]  options of TLS; false: never TLS */
+  constructor(port, address = '127.0.0.1', secure = isSecurePort(port) ? {} : false) {
     this.changes = new Changes();
     /** @type {Buffer} what has come and was not read yet */
     this.input = Buffer.alloc(0);
     this.ended = false;
     this.reset = false;
     this.opened = false;
-    this.socket = typeof port === 'string' ? net.connect({ path: port }) : net.connect({ port, host: address, noDelay: true });
-    this.socket.on('connect', () => {
+    this.accepted = false;
+    /** The connection below TLS: a reset is its matter. */
+    this.wire = typeof port === 'string' ? net.connect({ path: port }) : net.connect({ port, host: address, noDelay: true });
+    this.wire.on('connect', () => (this.accepted = true));
+    this.socket = secure ? tls.connect({ socket: this.wire, rejectUnauthorized: false, ...secure }) : this.wire;
+    if (secure) this.socket.resetAndDestroy = () => /** @type {any} */ (this.wire.resetAndDestroy());
+    this.socket.on(secure ? 'secureConnect' : 'connect', () => {
       this.opened = true;
       this.changes.changed();
     });
@@ -101,6 +108,7 @@ export class Connection {
 
   async open() {
     await this.changes.until(() => {
+      if (!this.opened && this.accepted && this.ended) return true; // before TLS began: accepted and closed
       if (!this.opened && this.ended) throw new Error('the connection was refused');
       return this.opened;
     }, 'a TCP connection');

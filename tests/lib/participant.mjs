@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import WebSocket from 'ws';
 import { faultOfHub } from './schema.mjs';
+import { isSecureHost } from './ports.mjs';
 import { Changes } from './wait.mjs';
 
 export const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -26,7 +27,7 @@ export class Participant {
     this.closeReason = '';
     /** @type {string} */
     this.peerId = '';
-    this.socket = new WebSocket(server.socketUrl ?? `ws://${server.host}/ws`, protocols, { headers, origin, perMessageDeflate: false, skipUTF8Validation: false });
+    this.socket = new WebSocket(server.socketUrl ?? `${isSecureHost(server.host ?? '') ? 'wss' : 'ws'}://${server.host}/ws`, protocols, { headers, origin, rejectUnauthorized: false, perMessageDeflate: false, skipUTF8Validation: false });
     this.socket.on('open', () => this.changes.changed());
     this.socket.on('pong', () => {
       this.pongs++;

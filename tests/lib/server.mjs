@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { everythingIsSecure, notePort } from './ports.mjs';
 import { serverBecomes } from './user.mjs';
 import { Changes, within } from './wait.mjs';
 
@@ -66,6 +67,7 @@ export function cleanEnvironment(extra = {}) {
     ALOHA_CONFIG: '', // not the file that this machine may have
     ALOHA_USER: serverBecomes,
     ALOHA_SANDBOX: 'kill', // a system call that the sandbox does not know of is a failure, not an error that is lived with
+    ...(everythingIsSecure ? { ALOHA_TLS: 'self-signed' } : {}),
     ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99:check_initialization_order=1:detect_stack_use_after_return=1:quarantine_size_mb=8',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=0',
     ...extra,
@@ -163,8 +165,12 @@ export class Server {
     }
     this.port = Number(publicPlane.port);
     this.host = `127.0.0.1:${this.port}`;
-    this.url = `http://${this.host}`;
-    this.socketUrl = `ws://${this.host}/ws`;
+    this.secure = publicPlane.scheme === 'https';
+    this.url = `http${this.secure ? 's' : ''}://${this.host}`;
+    this.socketUrl = `ws${this.secure ? 's' : ''}://${this.host}/ws`;
+    notePort(this.port, this.secure);
+    const redirect = this.log.find((line) => line.event === 'listening' && line.plane === 'redirect');
+    this.redirectPort = redirect ? Number(redirect.port) : undefined;
     assert.ok(this.port > 0, 'the log names the port');
     return this;
   }
