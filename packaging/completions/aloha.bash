@@ -74,9 +74,10 @@ _aloha() {
         case ${COMP_WORDS[1]} in
         help) words='serving tls proxy operator log state process limits general all' ;;
         version) words='' ;;
+        ctl) words='status rooms room close-room remove drain reload log-level health ready metrics' ;;
         *) words='--port --bind --host --origin --allow-no-origin --assets --tls --tls-cert --tls-key --redirect-port --trusted-proxies --socket-mode --base-path --ops-bind --ops-port --ops-token-file --metrics-open --log-level --log-format --state-dir --secret-file --user --sandbox --message-max --json-depth-max --json-values-max --rate-messages --burst-messages --rate-bytes --burst-bytes --rate-joins --burst-joins --room-peers-max --rooms-max --resume-seconds --backlog-messages --backlog-max --backlogs-max --join-deadline --ping-after --gone-after --queue-max --queue-messages --queues-max --connections-max --connections-per-address --rate-connections --burst-connections --drain-grace --config --print-config --check --help --version' ;;
         esac
-        ((COMP_CWORD > 1)) || words+=' check help version'
+        ((COMP_CWORD > 1)) || words+=' check help version ctl'
         ;;
     esac
     COMPREPLY=()

@@ -5,6 +5,8 @@ complete -c aloha -n __fish_use_subcommand -a check -d "Tells what is wrong with
 complete -c aloha -n __fish_use_subcommand -a help -d "Shows the options"
 complete -c aloha -n '__fish_seen_subcommand_from help' -a 'serving tls proxy operator log state process limits general all'
 complete -c aloha -n __fish_use_subcommand -a version -d "Shows the version"
+complete -c aloha -n __fish_use_subcommand -a ctl -d "Asks the server that runs here, or tells it what to do"
+complete -c aloha -n '__fish_seen_subcommand_from ctl' -a 'status rooms room close-room remove drain reload log-level health ready metrics'
 complete -c aloha -l port -x -d 'TCP port of the pages and of the WebSocket'
 complete -c aloha -l bind -x -d 'Addresses to listen on, in digits, or unix:/path, with commas between them'
 complete -c aloha -l host -x -d 'Names that this server is called by'
