@@ -40,6 +40,7 @@ cppcheck  cppcheck               cmd:cppcheck                  cppcheck         
 shell     shellcheck             cmd:shellcheck                ShellCheck           shellcheck       shellcheck              ShellCheck            shellcheck
 valgrind  valgrind               cmd:valgrind                  valgrind             valgrind         valgrind                valgrind              -
 node      nodejs                 node:18                       nodejs               nodejs           nodejs                  nodejs                node
+node      bsdutils               cmd:script                    util-linux           util-linux       util-linux-misc         util-linux            -
 node      openssl                cmd:openssl                   openssl              openssl          openssl                 openssl               openssl@3
 node      npm                    cmd:npm                       nodejs-npm           npm              npm                     npm                   node
 shells    zsh                    cmd:zsh                       zsh                  zsh              zsh                     zsh                   zsh
