@@ -319,6 +319,11 @@ void config_where(const struct config *config, const char *option, char out[CONF
 
 /* ---- what each for itself may be, but not together ---- */
 
+static bool is_default(const struct config *config, const char *option)
+{
+    return config->settings[meaning_of(str_of(option)).index].from == CONFIG_BY_DEFAULT;
+}
+
 static bool check_silence(const struct config_reader *reader)
 {
     const struct limits *limits = &reader->config->limits;
@@ -326,6 +331,11 @@ static bool check_silence(const struct config_reader *reader)
 
     if (limits->gone_after_ms > limits->ping_after_ms)
         return true;
+    if (is_default(reader->config, "gone-after")) {
+        config_where(reader->config, "ping-after", where);
+        return config_complain(reader, "%s: must be shorter than gone-after (%u s)", where,
+                               limits->gone_after_ms / 1000);
+    }
     config_where(reader->config, "gone-after", where);
     return config_complain(reader, "%s: must be longer than ping-after (%u s)", where,
                            limits->ping_after_ms / 1000);
@@ -336,8 +346,12 @@ static bool check_tls(const struct config_reader *reader)
     const struct config *config = reader->config;
     char where[CONFIG_WHERE_SIZE];
 
-    if (!config->tls_cert[0] != !config->tls_key[0])
-        return config_complain(reader, "--tls-cert, --tls-key: one needs the other");
+    if (!config->tls_cert[0] != !config->tls_key[0]) {
+        const char *given = config->tls_cert[0] ? "tls-cert" : "tls-key";
+        config_where(config, given, where);
+        return config_complain(reader, "%s: needs %s as well", where,
+                               config->tls_cert[0] ? "tls-key" : "tls-cert");
+    }
     if (config->tls && config->tls_cert[0]) {
         config_where(config, "tls", where);
         return config_complain(reader, "%s: self-signed and --tls-cert exclude each other", where);

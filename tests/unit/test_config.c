@@ -326,9 +326,9 @@ TEST(each_bad_flag_is_one_clear_line)
         {"--redirect-port=80", NULL,
          "--redirect-port: needs https: --tls-cert and --tls-key, or --tls self-signed"},
         {"--tls=yes", NULL, "--tls: \"yes\" is not no or self-signed"},
-        {"--tls-cert=a", NULL, "--tls-cert, --tls-key: one needs the other"},
-        {"--tls-key=a", NULL, "--tls-cert, --tls-key: one needs the other"},
-        {"--ping-after=45", NULL, "--gone-after: must be longer than ping-after (45 s)"},
+        {"--tls-cert=a", NULL, "--tls-cert: needs tls-key as well"},
+        {"--tls-key=a", NULL, "--tls-key: needs tls-cert as well"},
+        {"--ping-after=45", NULL, "--ping-after: must be shorter than gone-after (45 s)"},
         {"--gone-after=20", NULL, "--gone-after: must be longer than ping-after (20 s)"},
     };
 

@@ -204,6 +204,10 @@ TEST(each_mistake_is_one_line_that_says_where_it_stands)
         {"assets = /a\x1b[31m", "a.conf:1: a control character does not belong here"},
         {"assets = /a\rb", "a.conf:1: a control character does not belong here"},
         {"\xef\xbb\xbf\xef\xbb\xbf# one\n", "a.conf:1: two byte order marks are one too many"},
+        {"[tls]\ntls-key = /a", "a.conf:2: tls-key: needs tls-cert as well"},
+        {"redirect-port = 80",
+         "a.conf:1: redirect-port: needs https: --tls-cert and --tls-key, or --tls self-signed"},
+        {"ping-after = 90", "a.conf:1: ping-after: must be shorter than gone-after (45 s)"},
         {"gone-after = 20", "a.conf:1: gone-after: must be longer than ping-after (20 s)"},
     };
 
