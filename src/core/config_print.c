@@ -4,14 +4,32 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Adds a line of a value: with a blank here and there if there is room, and without if there is not. Lists
+ * need no comma where a line ends.
+ *   key       empty: the line goes on with a list.
+ *   returns   false when it does not fit. */
+static bool add_line(struct buf *out, const char *key, struct str text, bool goes_on)
+{
+    static const char *const leads[][2] = {{" = ", "="}, {"    ", " "}};
+    const char *const *lead = leads[key[0] == '\0'];
+    size_t room = CONFIG_LINE_SIZE_MAX - strlen(key);
+    bool is_wide = strlen(lead[0]) + text.size + goes_on <= room;
+
+    if (!is_wide && strlen(lead[1]) + text.size > room)
+        return false;
+    buf_add_format(out, "%s%s%.*s%s\n", key, text.size ? lead[!is_wide] : " =", (int)text.size,
+                   text.text, is_wide && goes_on ? "," : "");
+    return true;
+}
+
 /* True when the parser would read this text as it is. */
-static bool can_stand_in_file(const char *key, const char *text)
+static bool is_plain(const char *text)
 {
     size_t size = strlen(text);
 
-    if (strlen(key) + 3 + size > CONFIG_LINE_SIZE_MAX || strchr("\"'#;", text[0]) != NULL)
-        return size == 0;
-    if (text[0] == ' ' || text[0] == '\t' || text[size - 1] == ' ' || text[size - 1] == '\t')
+    if (size == 0)
+        return true;
+    if (strchr("\"'#; \t", text[0]) || text[size - 1] == ' ' || text[size - 1] == '\t')
         return false;
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -24,28 +42,28 @@ static bool can_stand_in_file(const char *key, const char *text)
 }
 
 /* Each item in a line of its own but the first, so that the longest list fits. */
-static void add_list(struct buf *out, const char *key, struct str list)
+static bool add_list(struct buf *out, const char *key, struct str list)
 {
-    bool is_first = true;
-
-    buf_add_format(out, "%s =", key);
-    while (list.size) {
+    do {
         struct str item = str_trim(str_cut(&list, ','));
-        buf_add_format(out, "%s%.*s", is_first ? " " : ",\n    ", (int)item.size, item.text);
-        is_first = false;
-    }
-    buf_add(out, STR("\n"));
+        if (!add_line(out, key, item, list.size != 0))
+            return false;
+        key = "";
+    } while (list.size);
+    return true;
 }
 
 static void add_value(struct buf *out, const struct option *option, const char *key,
                       const char *text)
 {
-    if (option_is_list(option))
-        add_list(out, key, str_of(text));
-    else if (!can_stand_in_file(key, text))
-        buf_add_format(out, "# %s has a value that cannot stand in a file\n", key);
-    else
-        buf_add_format(out, "%s =%s%s\n", key, text[0] ? " " : "", text);
+    size_t before = out->size;
+    bool done = option_is_list(option) ? add_list(out, key, str_of(text))
+                                       : is_plain(text) && add_line(out, key, str_of(text), false);
+
+    if (done)
+        return;
+    out->size = before;
+    buf_add_format(out, "# %s has a value that cannot stand in a file\n", key);
 }
 
 static void add_origin(struct buf *out, const struct config *config, const char *key,

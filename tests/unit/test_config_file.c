@@ -355,6 +355,25 @@ TEST(what_is_printed_is_a_file_that_says_the_same)
     depart();
 }
 
+TEST(what_just_fits_into_a_line_is_printed_so_that_it_still_does)
+{
+    for (int size = 185; size <= 190; size++) {
+        EXPECT_THAT(read_text(fmt("assets=%0*d\n[tls]\n", size, 7)), "%s", problem);
+        expect_round_trip();
+        EXPECT_UINT((unsigned)size, strlen(config.assets));
+    }
+    EXPECT_THAT(read_text(fmt("host=%0192d\n %0196d\n %0196d", 1, 2, 3)), "%s", problem);
+    expect_round_trip();
+    EXPECT_UINT(3, config.hosts.count);
+    for (int size = 186; size <= 192; size++) {
+        EXPECT_THAT(read_text(fmt("host=%0*d", size, 7)), "%s", problem);
+        expect_round_trip();
+        EXPECT_UINT(1, config.hosts.count);
+        EXPECT_UINT((unsigned)size, config.hosts.items[0].size);
+    }
+    depart();
+}
+
 static bool printed_has(const char *line)
 {
     struct buf text;
@@ -380,6 +399,9 @@ TEST(what_is_printed_says_who_said_so_and_no_secret)
     EXPECT(read_with("", "--assets=/a\nport = 1", NULL));
     EXPECT(printed_has("\n# assets has a value that cannot stand in a file\n"));
     EXPECT(!printed_has("port = 1"));
+    EXPECT(read_with("", fmt("--host=a,%0200d", 1), NULL));
+    EXPECT(printed_has("\n# host has a value that cannot stand in a file\n"));
+    EXPECT(!printed_has("host ="));
     EXPECT(read_with("", "--assets=/a ;b", NULL) && !printed_has("/a"));
     EXPECT(read_with("", "--assets= /a", NULL) && !printed_has("/a"));
     EXPECT(read_with("", "--assets='", NULL) && !printed_has("assets = '"));
