@@ -435,7 +435,10 @@ static void list_paths(const struct server *server, char state_dir[STATE_PATH_SI
                        struct sandbox_paths *out)
 {
     const struct config *config = &server->config;
+    const char *trusted[TLS_TRUST_PATHS_MAX];
 
+    for (size_t i = config->tls_cert[0] ? tls_store_trust_paths(trusted) : 0; i; i--)
+        sandbox_paths_add(out, trusted[i - 1], SANDBOX_READ_DIR);
     sandbox_paths_add(out, config->assets, SANDBOX_READ_TREE);
     sandbox_paths_add(out, config->tls_cert, SANDBOX_READ_FILE);
     sandbox_paths_add(out, config->tls_key, SANDBOX_READ_FILE);

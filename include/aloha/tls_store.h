@@ -37,6 +37,12 @@ bool tls_store_reload(struct tls_store *store);
  * asked to, so that https may be demanded of them for a year (R11). */
 bool tls_store_is_trusted(const struct tls_store *store);
 
+/* Where that trust store is: what a sandbox must leave readable for tls_store_reload(), for links lead from the
+ * one to the others. Some need not be there.
+ *   returns  how many there are. */
+enum { TLS_TRUST_PATHS_MAX = 8 };
+size_t tls_store_trust_paths(const char *out[TLS_TRUST_PATHS_MAX]);
+
 /* SHA-256 of the certificate, as browsers show it: "AB:CD:...". Valid until the next turn of the loop. */
 const char *tls_store_fingerprint(const struct tls_store *store);
 bool tls_store_is_self_signed(const struct tls_store *store); /* made here */

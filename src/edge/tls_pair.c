@@ -223,6 +223,23 @@ static bool is_trusted(const struct pair *pair)
     return trusted;
 }
 
+/* OpenSSL's own places, and those that a distribution's links lead to. */
+size_t tls_store_trust_paths(const char *out[TLS_TRUST_PATHS_MAX])
+{
+    const char *file = secure_getenv(X509_get_default_cert_file_env());
+    const char *dir = secure_getenv(X509_get_default_cert_dir_env());
+    size_t count = 0;
+
+    out[count++] = file ? file : X509_get_default_cert_file();
+    out[count++] = dir ? dir : X509_get_default_cert_dir();
+    out[count++] = "/etc/ssl/certs";
+    out[count++] = "/etc/pki/ca-trust/extracted";
+    out[count++] = "/etc/ca-certificates";
+    out[count++] = "/usr/share/ca-certificates";
+    out[count++] = "/usr/local/share/ca-certificates";
+    return count;
+}
+
 static void describe(const struct pair *pair, struct tls_facts *out)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

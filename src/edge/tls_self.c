@@ -86,26 +86,34 @@ static void add_ipv4(struct names *names)
     freeifaddrs(all);
 }
 
-/* From the kernel's own list, for it tells which addresses are there for a day only (RFC 8981): with them the
- * certificate would be another one each morning. Link-local ones stand in no browser's address line. */
+/* One line of /proc/net/if_inet6: the address in 32 digits, then index, size of the prefix, scope and flags, all
+ * in hexadecimal. False for an address that no browser's address line holds for long: link-local, or there for
+ * a day only (RFC 8981), or not sure yet. With those the certificate would be another one each morning. */
+static bool read_ipv6(const char *line, struct in6_addr *out)
+{
+    enum { FLEETING = 0x01 | 0x08 | 0x20 | 0x40 }; /* temporary, taken by another, old, tentative */
+    char *rest;
+
+    if (strspn(line, "0123456789abcdef") != 32)
+        return false;
+    for (unsigned i = 0; i < 16; i++)
+        out->s6_addr[i] = (uint8_t)strtoul((char[]){line[2 * i], line[2 * i + 1], '\0'}, NULL, 16);
+    strtoul(line + 32, &rest, 16);
+    strtoul(rest, &rest, 16);
+    unsigned long scope = strtoul(rest, &rest, 16);
+    unsigned long flags = strtoul(rest, &rest, 16);
+    return scope == 0 && !(flags & FLEETING);
+}
+
 static void add_ipv6(struct names *names)
 {
-    enum {
-        SCOPE_GLOBAL = 0,
-        FLEETING = 0x01 | 0x08 | 0x20 | 0x40 /* temporary, bad, old, not sure yet */
-    };
     FILE *file = fopen("/proc/self/net/if_inet6", "re");
-    char line[128], hex[33], text[INET6_ADDRSTRLEN];
-    unsigned scope, flags;
+    char line[128], text[INET6_ADDRSTRLEN];
     struct in6_addr address;
 
     while (file && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "%32s %*x %*x %x %x", hex, &scope, &flags) != 3 || scope != SCOPE_GLOBAL ||
-            (flags & FLEETING))
+        if (!read_ipv6(line, &address))
             continue;
-        for (unsigned i = 0; i < 16; i++)
-            address.s6_addr[i] =
-                (uint8_t)strtoul((char[]){hex[2 * i], hex[2 * i + 1], '\0'}, NULL, 16);
         inet_ntop(AF_INET6, &address, text, sizeof text);
         add(names, str_of(text));
     }
