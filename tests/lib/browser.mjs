@@ -77,6 +77,7 @@ const FIREFOX_PREFS = {
  * @property {'granted' | 'denied'} [permission]  what the person answers when asked for camera and microphone
  * @property {boolean} [devices]                  false: the computer has neither
  * @property {boolean} [autoplay]                 false: sound wants a gesture first, as by default
+ * @property {string[]} [args]                    more of them for Chromium
  * @property {{ width: number, height: number, isMobile?: boolean, hasTouch?: boolean }} [viewport]
  */
 
@@ -87,7 +88,7 @@ process.on('exit', () => {
 });
 
 /** @param {How} how */
-async function launch({ kind = 'chromium', permission = 'granted', devices = true, autoplay = true }) {
+async function launch({ kind = 'chromium', permission = 'granted', devices = true, autoplay = true, args = [] }) {
   const common = { executablePath: executableOf(kind), headless: true, protocolTimeout: 120_000, timeout: 60_000, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
   const browser = kind === 'firefox'
     ? await puppeteer.launch({ ...common, browser: 'firefox', extraPrefsFirefox: FIREFOX_PREFS })
@@ -96,6 +97,7 @@ async function launch({ kind = 'chromium', permission = 'granted', devices = tru
       pipe: true,
       args: [
         ...CHROMIUM_ARGS,
+        ...args,
         ...(devices ? ['--use-fake-device-for-media-stream=fps=10'] : []),
         permission === 'granted' ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts',
         `--autoplay-policy=${autoplay ? 'no-user-gesture-required' : 'document-user-activation-required'}`,
