@@ -1,4 +1,5 @@
 /* Serving: wiring and lifecycle, starting -> ready -> draining -> closing -> done. */
+#include "aloha/activation.h"
 #include "aloha/console.h"
 #include "aloha/ids.h"
 #include "aloha/listener.h"
@@ -33,6 +34,8 @@ struct server {
     struct web *web;
     struct ops *ops;
     struct operator_token ops_token;
+    struct activation activation;
+    char ops_address[SOCKET_ADDRESS_SIZE_MAX]; /* that was given */
     struct listener *listener, *redirect_listener;
     struct tls_store *tls; /* NULL: plain http */
     struct notify *notify; /* NULL: nobody wants to know */
@@ -174,6 +177,7 @@ static bool start_listening(struct server *server, char *problem, size_t problem
     const struct config *config = server->config;
 
     struct listener_options options = {
+        .given = &server->activation.planes[ACTIVATION_PUBLIC],
         .addresses = config->bind,
         .port = (uint16_t)config->port,
         .port_option = "--port",
@@ -183,7 +187,8 @@ static bool start_listening(struct server *server, char *problem, size_t problem
     };
 
     server->listener = listener_open(&server->loop, &options, problem, problem_size);
-    if (!server->listener || config->redirect_port == CONFIG_PORT_OFF)
+    options.given = &server->activation.planes[ACTIVATION_REDIRECT];
+    if (!server->listener || (config->redirect_port == CONFIG_PORT_OFF && !options.given->count))
         return server->listener != NULL;
     web_redirect_to(server->web, listener_port(server->listener));
     options.port = (uint16_t)config->redirect_port;
@@ -198,6 +203,7 @@ static bool start_ops(struct server *server, char *problem, size_t problem_size)
 {
     const struct config *config = server->config;
     struct ops_options options = {
+        .given = &server->activation.planes[ACTIVATION_OPS],
         .bind = config->ops_bind,
         .port = (uint16_t)config->ops_port,
         .metrics_open = config->metrics_open != 0,
@@ -298,9 +304,11 @@ static void list_paths(const struct server *server, char state_dir[STATE_PATH_SI
     sandbox_paths_add(out, config->tls_key, SANDBOX_READ_FILE);
     sandbox_paths_add(out, config->ops_token.file, SANDBOX_READ_FILE);
     sandbox_paths_add(out, getenv("CREDENTIALS_DIRECTORY"), SANDBOX_READ_DIR);
-    sandbox_paths_add_socket(out, config->ops_bind);
+    if (!server->activation.planes[ACTIVATION_OPS].count) /* those belong to who has opened them */
+        sandbox_paths_add_socket(out, config->ops_bind);
     for (size_t i = 0; listener_address(server->listener, i); i++)
-        sandbox_paths_add_socket(out, listener_address(server->listener, i));
+        if (!server->activation.planes[ACTIVATION_PUBLIC].count)
+            sandbox_paths_add_socket(out, listener_address(server->listener, i));
     if (state_dir_find(state_dir, config->state_dir) && access(state_dir, F_OK) == 0)
         sandbox_paths_add(out, state_dir, SANDBOX_STATE);
 }
@@ -396,6 +404,25 @@ static void start_log(const struct config *config)
         log_warning("config_of_another_user", log_text("file", config->file_name));
 }
 
+/* Where the operator's plane is reached is judged in the same way, whoever has opened its socket. */
+static bool take_sockets(struct server *server, char *problem, size_t problem_size)
+{
+    const struct listener_given *ops = &server->activation.planes[ACTIVATION_OPS];
+    const struct listener_given *redirect = &server->activation.planes[ACTIVATION_REDIRECT];
+
+    if (!activation_take(&server->activation, problem, problem_size))
+        return false;
+    if (ops->count > 1 || (redirect->count && !config_has_tls(server->config))) {
+        snprintf(problem, problem_size,
+                 ops->count > 1 ? "LISTEN_FDNAMES: more than one socket is for ops"
+                                : "LISTEN_FDNAMES: redirect needs TLS");
+        return false;
+    }
+    if (ops->count && socket_describe(ops->fds[0], server->ops_address))
+        server->config->ops_bind = server->ops_address;
+    return true;
+}
+
 int serve(struct config *config)
 {
     static struct server the_server;
@@ -406,6 +433,8 @@ int serve(struct config *config)
     if (!sandbox_find_user(server->config->user, &server->user, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);
     secret_trust_user(server->user.uid);
+    if (!take_sockets(server, problem, sizeof problem))
+        return complain(problem, EXIT_BAD_USAGE);
     if (!program_check_options(server->config, problem, sizeof problem) ||
         !ops_check(server->config, &server->ops_token, problem, sizeof problem))
         return complain(problem, EXIT_BAD_USAGE);

@@ -17,7 +17,15 @@ enum { LISTENER_SOCKETS_MAX = 16 };
  * Over a unix socket from->sa_family is AF_UNIX. */
 typedef void listener_accept_fn(void *ctx, int fd, const struct sockaddr *from);
 
+/* Sockets that listen already. */
+struct listener_given {
+    int fds[LISTENER_SOCKETS_MAX];
+    size_t count;
+};
+
 struct listener_options {
+    const struct listener_given
+        *given; /* taken, instead of the addresses, when it has any; or NULL */
     const char *
         addresses; /* what sockets.h can listen on, with commas between them; borrowed until the call returns */
     uint16_t port;           /* of those in digits; 0 takes a free one, the same for all */

@@ -6,6 +6,7 @@
 
 #include "aloha/config.h"
 #include "aloha/hub.h"
+#include "aloha/listener.h"
 #include "aloha/operator.h"
 #include "aloha/tls_store.h"
 
@@ -22,6 +23,8 @@ struct ops_server {
 struct ops_options {
     const char *bind; /* ops_bind_is_valid() */
     uint16_t port;    /* 0 takes a free one */
+    const struct listener_given
+        *given; /* listens there already; bind says where. NULL: it does not */
     bool metrics_open;
     struct operator_token token; /* copied */
     struct tls_store *tls;       /* NULL: plain http */

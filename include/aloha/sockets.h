@@ -35,6 +35,11 @@ struct socket_file socket_file_of(const char *address);
  * still open: as long as somebody listens, nobody else takes the place. Does nothing for an address in digits. */
 void socket_file_remove(const char *address, struct socket_file file);
 
+/* Says where a socket listens that somebody else has opened, in the form of socket_listen().
+ *   returns  false for what is no stream socket that listens, or not on TCP or a path: an abstract name is open to
+ *            everybody on the machine. */
+MUST_USE bool socket_describe(int fd, char out[SOCKET_ADDRESS_SIZE_MAX]);
+
 /* 0 for what has no port. */
 uint16_t socket_port(int fd);
 

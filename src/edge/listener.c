@@ -113,13 +113,14 @@ bool listener_addresses_are_valid(const char *addresses)
     return true;
 }
 
-/* Takes a socket that listens. */
-static bool add(struct listener *listener, uv_loop_t *loop, int fd, const char *address)
+/* Takes a socket that listens, and with it the file that is removed at the end. */
+static bool add(struct listener *listener, uv_loop_t *loop, int fd, const char *address,
+                struct socket_file file)
 {
     struct listening *listening = &listener->sockets[listener->count];
 
     if (uv_poll_init(loop, &listening->poll, fd) != 0) {
-        socket_file_remove(address, socket_file_of(address));
+        socket_file_remove(address, file);
         close(fd);
         return false;
     }
@@ -127,7 +128,7 @@ static bool add(struct listener *listener, uv_loop_t *loop, int fd, const char *
     listening->poll.data = listening->pause.data = listening;
     listening->listener = listener;
     listening->fd = fd;
-    listening->file = socket_file_of(address);
+    listening->file = file;
     snprintf(listening->address, sizeof listening->address, "%s", address);
     listener->count++;
     listener->handles_open += 2;
@@ -163,11 +164,27 @@ static bool open_all(struct listener *listener, uv_loop_t *loop,
             return false;
         if (!port)
             port = socket_port(fd);
-        if (!add(listener, loop, fd, address)) {
+        if (!add(listener, loop, fd, address, socket_file_of(address))) {
             snprintf(problem, problem_size, "cannot listen on %s: out of memory", address);
             return false;
         }
     } while (list.text);
+    return true;
+}
+
+/* Their files belong to who has made them. */
+static bool take_given(struct listener *listener, uv_loop_t *loop,
+                       const struct listener_given *given, char *problem, size_t problem_size)
+{
+    char address[SOCKET_ADDRESS_SIZE_MAX];
+
+    for (size_t i = 0; i < given->count; i++) {
+        if (!socket_describe(given->fds[i], address) ||
+            !add(listener, loop, given->fds[i], address, (struct socket_file){0})) {
+            snprintf(problem, problem_size, "cannot listen on descriptor %d", given->fds[i]);
+            return false;
+        }
+    }
     return true;
 }
 
@@ -182,7 +199,9 @@ struct listener *listener_open(uv_loop_t *loop, const struct listener_options *o
     }
     listener->on_accept = options->on_accept;
     listener->ctx = options->ctx;
-    if (open_all(listener, loop, options, problem, problem_size))
+    bool is_given = options->given && options->given->count;
+    if (is_given ? take_given(listener, loop, options->given, problem, problem_size)
+                 : open_all(listener, loop, options, problem, problem_size))
         return listener;
     listener_close(listener);
     return NULL;

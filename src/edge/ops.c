@@ -179,7 +179,10 @@ static bool is_unix(const char *bind)
 
 bool ops_bind_is_valid(const char *bind)
 {
-    return socket_address_is_valid(bind);
+    struct ip ip;
+
+    /* Digits that getaddrinfo() knows and we do not, "0" or "127.1", could not be judged below. */
+    return is_unix(bind) ? socket_address_is_valid(bind) : ip_read(str_of(bind), &ip);
 }
 
 bool ops_bind_is_exposed(const char *bind)
@@ -187,8 +190,10 @@ bool ops_bind_is_exposed(const char *bind)
     static const struct ip loopback = {.bytes = {[15] = 1}};
     struct ip ip;
 
-    if (is_unix(bind) || !ip_read(str_of(bind), &ip))
+    if (is_unix(bind))
         return false;
+    if (!ip_read(str_of(bind), &ip))
+        return true;
     return ip_is_ipv4(ip) ? ip.bytes[12] != 127 : !ip_equal(ip, loopback);
 }
 
@@ -220,6 +225,7 @@ static bool start_listening(struct ops *ops, char *problem, size_t problem_size)
 
     struct listener_options listener = {
         .addresses = options->bind,
+        .given = options->given,
         .port = options->port,
         .port_option = "--ops-port",
         .socket_mode = SOCKET_MODE,

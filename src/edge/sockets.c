@@ -226,6 +226,34 @@ void socket_file_remove(const char *address, struct socket_file file)
         unlink(socket_path(address));
 }
 
+static bool option_is(int fd, int option, int wanted)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+}
+
+bool socket_describe(int fd, char out[SOCKET_ADDRESS_SIZE_MAX])
+{
+    union {
+        struct sockaddr_storage any;
+        struct sockaddr sa;
+        struct sockaddr_un path;
+    } at = {0};
+    socklen_t size = sizeof at;
+
+    if (!option_is(fd, SO_TYPE, SOCK_STREAM) || !option_is(fd, SO_ACCEPTCONN, 1) ||
+        getsockname(fd, &at.sa, &size) != 0)
+        return false;
+    if (at.sa.sa_family == AF_UNIX) {
+        at.path.sun_path[sizeof at.path.sun_path - 1] = '\0';
+        snprintf(out, SOCKET_ADDRESS_SIZE_MAX, "%s%s", prefix, at.path.sun_path);
+        return at.path.sun_path[0] == '/';
+    }
+    return (at.sa.sa_family == AF_INET || at.sa.sa_family == AF_INET6) &&
+           getnameinfo(&at.sa, size, out, SOCKET_ADDRESS_SIZE_MAX, NULL, 0, NI_NUMERICHOST) == 0;
+}
+
 uint16_t socket_port(int fd)
 {
     struct sockaddr_storage at = {0};

@@ -212,6 +212,11 @@ describe('the socket file', () => {
       assert.equal(code, 2, bind);
       assert.match(stderr, /^aloha: --bind: ".*" is not addresses in digits or unix:\/path, with commas between them$/m);
     }
+    for (const bind of ['0', '127.1', '0x7f000001', 'fe80::1%lo', 'unix:ops.sock']) { // getaddrinfo() knows four of them
+      const { code, stderr } = await runToEnd(['--ops-bind', bind]);
+      assert.equal(code, 2, bind);
+      assert.match(stderr, /^aloha: --ops-bind: ".*" is no numeric address or unix:\/path$/m);
+    }
     for (const mode of ['', '0', '0888', '1777', 'rw']) {
       const { code, stderr } = await runToEnd(['--socket-mode', mode]);
       assert.equal(code, 2, mode);

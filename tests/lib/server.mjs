@@ -94,10 +94,10 @@ export function parseLogLine(line) {
 export class Server {
   /**
    * @param {string[]} args
-   * @param {{ env?: Record<string, string>, stateDir?: string, wrap?: (file: string, args: string[]) => [string, string[]] }} [how]
-   *   stateDir: by default one of its own
+   * @param {{ env?: Record<string, string>, stateDir?: string, wrap?: (file: string, args: string[]) => [string, string[]], given?: number[] }} [how]
+   *   stateDir: by default one of its own; given: descriptors that it has from 3 on
    */
-  constructor(args, { env = {}, stateDir = freshStateDir(), wrap } = {}) {
+  constructor(args, { env = {}, stateDir = freshStateDir(), wrap, given = [] } = {}) {
     const [file, list] = wrap ? wrap(binaryPath(), args) : [binaryPath(), args];
     this.changes = new Changes();
     this.args = args;
@@ -108,7 +108,7 @@ export class Server {
     this.log = [];
     /** @type {{ code: number | null, signal: string | null } | undefined} */
     this.ended = undefined;
-    this.child = spawn(file, list, { env: cleanEnvironment({ ALOHA_STATE_DIR: stateDir, ...env }), stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
+    this.child = spawn(file, list, { env: cleanEnvironment({ ALOHA_STATE_DIR: stateDir, ...env }), stdio: ['ignore', 'pipe', 'pipe', ...given], cwd: '/' });
     alive.add(this.child);
     let rest = '';
     this.child.stdout.setEncoding('utf8').on('data', (text) => {
