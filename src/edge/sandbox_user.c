@@ -100,10 +100,11 @@ static void give_files_in(const char *path, const struct sandbox_user *user)
 {
     struct stat info;
     DIR *dir = opendir(path);
+    int fd = dir ? dirfd(dir) : -1;
 
-    if (dir && fstat(dirfd(dir), &info) == 0 && info.st_uid == user->uid)
+    if (fd >= 0 && fstat(fd, &info) == 0 && info.st_uid == user->uid)
         for (const struct dirent *entry; (entry = readdir(dir));)
-            give_file(dirfd(dir), entry->d_name, user);
+            give_file(fd, entry->d_name, user);
     if (dir)
         closedir(dir);
 }

@@ -72,15 +72,11 @@ TEST(nobody_is_told_anything_where_nobody_asked)
 
 TEST(an_address_that_cannot_be_is_passed_over)
 {
+    static const char too_long[] =
+        "/1234567890123456789012345678901234567890123456789012345678901234567"
+        "8901234567890123456789012345678901234567890";
     static const char *const addresses[] = {
-        "",
-        "/",
-        "@",
-        "relative",
-        "vsock:2:1234",
-        "/does/not/exist",
-        "/123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
-        "890123456789012345678901234567890"};
+        "", "/", "@", "relative", "vsock:2:1234", "/does/not/exist", too_long};
     uv_loop_t loop;
 
     uv_loop_init(&loop);
