@@ -9,13 +9,13 @@
  * "options", or words with blanks between them), help. */
 #define COMMAND_TABLE(X)                                                                           \
     X("check", run_check, "[OPTIONS]", "options",                                                  \
-      "Tells what is wrong with these options and with this machine, and does not serve.")         \
+      "Tells what is wrong with these options and machine: it does not serve.")                    \
     X("help", run_help, "[TOPIC]", "topics",                                                       \
       "Shows the options; in full those of a group or all, or a single one.")                      \
     X("version", run_version, "", "", "Shows the version.")                                        \
     X("ctl", ctl_run, "COMMAND",                                                                   \
       "status rooms room close-room remove drain reload log-level health ready metrics",           \
-      "Asks the server that runs here, or tells it what to do; aloha ctl --help lists what.")
+      "Asks the running server, or tells it what to do; aloha ctl --help lists what.")
 
 struct command_row {
     const char *name, *arguments, *words, *help;

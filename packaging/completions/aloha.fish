@@ -1,23 +1,23 @@
 # fish completion for aloha
 # Generated from the table in src/core/config_table.c by tests/unit/write_docs.
 complete -c aloha -f
-complete -c aloha -n __fish_use_subcommand -a check -d "Tells what is wrong with these options and with this machine, and does not serve"
+complete -c aloha -n __fish_use_subcommand -a check -d "Tells what is wrong with these options and machine"
 complete -c aloha -n __fish_use_subcommand -a help -d "Shows the options"
 complete -c aloha -n '__fish_seen_subcommand_from help' -a 'serving tls proxy operator log state process limits general all'
 complete -c aloha -n __fish_use_subcommand -a version -d "Shows the version"
-complete -c aloha -n __fish_use_subcommand -a ctl -d "Asks the server that runs here, or tells it what to do"
+complete -c aloha -n __fish_use_subcommand -a ctl -d "Asks the running server, or tells it what to do"
 complete -c aloha -n '__fish_seen_subcommand_from ctl' -a 'status rooms room close-room remove drain reload log-level health ready metrics'
 complete -c aloha -l port -x -d 'TCP port of the pages and of the WebSocket'
-complete -c aloha -l bind -x -d 'Addresses to listen on, in digits, or unix:/path, with commas between them'
+complete -c aloha -l bind -x -d 'Addresses to listen on'
 complete -c aloha -l host -x -d 'Names that this server is called by'
-complete -c aloha -l origin -x -d 'Origins of other pages that may open a WebSocket here'
-complete -c aloha -l allow-no-origin -x -a 'no yes' -d 'Whether a WebSocket without an Origin header is let in'
+complete -c aloha -l origin -x -d 'Origins of other pages that may open a WebSocket'
+complete -c aloha -l allow-no-origin -x -a 'no yes' -d 'Whether a WebSocket may come without an Origin'
 complete -c aloha -l assets -r -F -d 'Directory with public/ and views/ to serve'
-complete -c aloha -l tls -x -a 'no self-signed' -d 'Whether to speak https with a certificate that is made and kept here, for this machine\'s names and addresses'
-complete -c aloha -l tls-cert -r -F -d 'PEM file with this server\'s certificate and its chain'
-complete -c aloha -l tls-key -r -F -d 'PEM file with the certificate\'s key, without a password'
-complete -c aloha -l redirect-port -x -d 'TCP port, on the same address, where plain http is sent on to https'
-complete -c aloha -l trusted-proxies -x -d 'Addresses and networks of proxies in front of this server'
+complete -c aloha -l tls -x -a 'no self-signed' -d 'Whether to make a certificate for https'
+complete -c aloha -l tls-cert -r -F -d 'PEM file with the certificate and its chain'
+complete -c aloha -l tls-key -r -F -d 'PEM file with the certificate\'s key'
+complete -c aloha -l redirect-port -x -d 'TCP port where plain http is sent on to https'
+complete -c aloha -l trusted-proxies -x -d 'Proxies in front of this server'
 complete -c aloha -l socket-mode -x -d 'Mode of the socket file of --bind unix:/path'
 complete -c aloha -l base-path -x -d 'Where on its host this server is'
 complete -c aloha -l ops-bind -x -d 'Where the operator\'s plane listens'
@@ -28,8 +28,8 @@ complete -c aloha -l log-level -x -a 'error warning info debug' -d 'How much to 
 complete -c aloha -l log-format -x -a 'logfmt json' -d 'How a line of the log is written'
 complete -c aloha -l state-dir -r -F -d 'Directory for what outlives a restart'
 complete -c aloha -l secret-file -r -F -d 'File with the key of the resume tokens'
-complete -c aloha -l user -x -d 'Who to become when started as root, once ports, key and certificates are open'
-complete -c aloha -l sandbox -x -a 'on off kill' -d 'Whether to give up, as far as the kernel can, all files but one\'s own (landlock) and all system calls that are not needed (seccomp)'
+complete -c aloha -l user -x -d 'Who to become when started as root'
+complete -c aloha -l sandbox -x -a 'on off kill' -d 'Whether to give up what is not needed'
 complete -c aloha -l message-max -x -d 'Size of one message, over all its fragments'
 complete -c aloha -l json-depth-max -x -d 'Nested arrays and objects in one message'
 complete -c aloha -l json-values-max -x -d 'Members of objects and elements of arrays in one message, together'

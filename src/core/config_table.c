@@ -20,17 +20,17 @@ static const struct option serving[] = {
     NUMBER("port", port, "3000", 0, 65535,
         "TCP port of the pages and of the WebSocket; 0 takes any free one."),
     TEXT("bind", OPTION_TEXT, bind, "::",
-        "Addresses to listen on, in digits, or unix:/path, with commas between them. :: is every address of this machine, "
+        "Addresses to listen on: in digits, or unix:/path, with commas between them. :: is every address of this machine, "
         "IPv4 too; 127.0.0.1 is this machine only; unix:/run/aloha/http.sock is for a proxy on this machine, and believed "
         "as a trusted proxy is."),
     TEXT("host", OPTION_HOSTS, hosts, "",
         "Names that this server is called by; requests for any other are refused (421). A name with a port is meant "
         "with that port only. None: every name is served."),
     TEXT("origin", OPTION_ORIGINS, origins, "",
-        "Origins of other pages that may open a WebSocket here: as browsers write them, scheme, host, and the port "
+        "Origins of other pages that may open a WebSocket: as browsers write them, scheme, host, and the port "
         "unless it is the scheme's own."),
     CHOICE("allow-no-origin", allow_no_origin, "yes", "no|yes",
-        "Whether a WebSocket without an Origin header is let in: a tool, a native client."),
+        "Whether a WebSocket may come without an Origin: of a tool, a native client."),
     TEXT("assets", OPTION_PATH, assets, "",
         "Directory with public/ and views/ to serve: instead of what the binary carries, read anew for each request, "
         "for work on the page."),
@@ -38,19 +38,19 @@ static const struct option serving[] = {
 
 static const struct option tls[] = {
     CHOICE("tls", tls, "no", "no|self-signed",
-        "Whether to speak https with a certificate that is made and kept here, for this machine's names and addresses: "
-        "browsers ask once whether to trust it."),
+        "Whether to make a certificate for https: it is kept in the state directory, for this machine's names and "
+        "addresses, and browsers ask once whether to trust it."),
     TEXT("tls-cert", OPTION_PATH, tls_cert, "",
-        "PEM file with this server's certificate and its chain: https. Read again when it changes, and at SIGHUP."),
+        "PEM file with the certificate and its chain: https. Read again when it changes, and at SIGHUP."),
     TEXT("tls-key", OPTION_PATH, tls_key, "",
-        "PEM file with the certificate's key, without a password."),
+        "PEM file with the certificate's key: without a password."),
     {.name = "redirect-port", .type = OPTION_PORT, .offset = FIELD(redirect_port), .def = "off", .max = 65535, .help =
-        "TCP port, on the same address, where plain http is sent on to https; 0 takes any free one."},
+        "TCP port where plain http is sent on to https: on the same address; 0 takes any free one."},
 };
 
 static const struct option proxy[] = {
     {.name = "trusted-proxies", .alias = "trusted-proxy", .type = OPTION_NETWORKS, .offset = FIELD(trusted_proxies), .def = "", .help =
-        "Addresses and networks of proxies in front of this server: what they say in X-Forwarded-For and "
+        "Proxies in front of this server: their addresses and networks; what they say in X-Forwarded-For and "
         "X-Forwarded-Proto is believed, and limits of an address count for who is behind them. --trusted-proxy is the same."},
     TEXT("socket-mode", OPTION_MODE, socket_mode, "0660",
         "Mode of the socket file of --bind unix:/path: who may write to it may connect, as a proxy that is trusted."),
@@ -90,11 +90,11 @@ static const struct option state[] = {
 
 static const struct option process[] = {
     TEXT("user", OPTION_TEXT, user, "",
-        "Who to become when started as root, once ports, key and certificates are open. By default the user aloha if "
+        "Who to become when started as root: once ports, key and certificates are open. By default the user aloha if "
         "there is one, else nobody; root stays root."),
     CHOICE("sandbox", sandbox, "on", SANDBOX_MODES,
-        "Whether to give up, as far as the kernel can, all files but one's own (landlock) and all system calls that are "
-        "not needed (seccomp). kill ends the process where on refuses the call: for tests."),
+        "Whether to give up what is not needed: as far as the kernel can, all files but one's own (landlock) and most "
+        "system calls (seccomp). kill ends the process where on refuses the call: for tests."),
 };
 
 #define LIMIT_OPTION(field, option, member, unit_, def_, min_, max_, help_, exceeding_)                    \

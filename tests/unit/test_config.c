@@ -545,6 +545,23 @@ TEST(the_first_page_has_a_line_for_each_option_but_the_limits)
     buf_deinit(&page);
 }
 
+/* What takes two lines should come to its point sooner: up to a colon it says enough. */
+TEST(on_the_first_page_no_option_takes_two_lines_of_text)
+{
+    bool had_text = false;
+
+    EXPECT(read_help(""));
+    struct str rest = {page.data, page.size - 1};
+    while (rest.size) {
+        struct str line = str_cut(&rest, '\n');
+        bool is_row = str_starts_with(line, STR("  "));
+        bool goes_on = str_starts_with(line, STR("                            "));
+        EXPECT_THAT(!(goes_on && had_text), "goes on: %.*s", (int)line.size, line.text);
+        had_text = goes_on || (is_row && memmem(line.text + 2, line.size - 2, "  ", 2) != NULL);
+    }
+    buf_deinit(&page);
+}
+
 TEST(a_topic_is_a_group_or_an_option)
 {
     const char *help = read_help("limits");
