@@ -94,6 +94,9 @@ bool config_complain(const struct config_reader *reader, const char *format, ...
 MUST_USE bool config_set(const struct config_reader *reader, struct meaning meaning,
                          struct config_setting setting, const char *where);
 
+/* What each option for itself may be, but not together (config_together.c). */
+MUST_USE bool config_check_together(const struct config_reader *reader);
+
 /* Reads the text of the configuration file config->file_name (config_file.c). */
 MUST_USE bool config_read_file(const struct config_reader *reader, struct str text);
 
