@@ -43,6 +43,7 @@ node      nodejs                 node:18                       nodejs           
 node      bsdutils               cmd:script                    util-linux           util-linux       util-linux-misc         util-linux            -
 node      openssl                cmd:openssl                   openssl              openssl          openssl                 openssl               openssl@3
 node      npm                    cmd:npm                       nodejs-npm           npm              npm                     npm                   node
+node      curl                   cmd:curl                      curl                 curl             curl                    curl                  curl
 shells    zsh                    cmd:zsh                       zsh                  zsh              zsh                     zsh                   zsh
 shells    fish                   cmd:fish                      fish                 fish             fish                    fish                  fish
 shells    mandoc                 cmd:mandoc                    mandoc               mandoc           mandoc                  mandoc                mandoc

@@ -1,13 +1,20 @@
 // The admin API: R41, R42, R43 and R45, and what an operator can do with it. Every answer is held to docs/openapi.yaml.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { Connection } from '../lib/http.mjs';
+import { openapi } from '../lib/openapi.mjs';
 import { askOperator, makeToken, operatorRequest } from '../lib/operator.mjs';
 import { Participant, assertServes, freshRoom, roomOf } from '../lib/participant.mjs';
-import { Server, UNLIMITED, serverOfSuite, startServer } from '../lib/server.mjs';
+import { Server, UNLIMITED, binaryPath, cleanEnvironment, repository, serverOfSuite, startServer } from '../lib/server.mjs';
+import { giveToServer } from '../lib/user.mjs';
 
 /** @typedef {Parameters<typeof operatorRequest>[2]} How */
+
+const run = promisify(execFile);
 
 /** They go for good, and no seat is kept for them. @param {Participant[]} all */
 const leave = (all) => Promise.all(all.map((one) => one.leave()));
@@ -433,5 +440,49 @@ describe("the operator's token and address", () => {
     } finally {
       server.child.kill('SIGKILL');
     }
+  });
+});
+
+/** The shell commands of a section of docs/operations.md, block by block. @param {string} title */
+function commandsOf(title) {
+  const page = readFileSync(path.join(repository, 'docs/operations.md'), 'utf8');
+  const section = page.split(/^## /m).find((text) => text.startsWith(`${title}\n`));
+  assert.ok(section, title);
+  return [...section.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text);
+}
+
+describe('docs/operations.md, "Administration"', () => {
+  it('its examples work as they stand there, but for the port and the place of the token', async () => {
+    const { file, directory } = makeToken();
+    const place = (/** @type {string} */ text) => text.replaceAll('/etc/aloha/ops-token', file);
+    const [make, ctl, http, ...more] = commandsOf('Administration');
+    assert.deepEqual(more, []);
+    rmSync(file);
+    await run('bash', ['-ec', place(make)]);
+    assert.match(readFileSync(file, 'utf8'), /^[0-9a-f]{64}\n$/);
+    assert.equal(statSync(file).mode & 0o077, 0);
+    giveToServer(file);
+    const server = await startServer([...UNLIMITED, '--ops-token-file', file]);
+    try {
+      const [, peer] = [await Participant.join(server, 'tea'), await Participant.join(server, 'tea')];
+      const [, other] = [await Participant.join(server, 'milk'), await Participant.join(server, 'milk')];
+      symlinkSync(binaryPath(), `${directory}/aloha`);
+      const env = { ...cleanEnvironment(), PATH: `${directory}:${process.env.PATH}`, PEER: peer.peerId, OTHER_PEER: other.peerId,
+        ALOHA_OPS_PORT: String(server.opsPort), ALOHA_OPS_TOKEN_FILE: file };
+      const byCtl = await run('bash', ['-ec', ctl], { env });
+      assert.match(byCtl.stdout, /room tea is closed\n/);
+      assert.equal(await peer.closed(), 4004);
+      const byHttp = await run('bash', ['-ec', place(http).replaceAll('127.0.0.1:3001', `127.0.0.1:${server.opsPort}`)], { env });
+      assert.match(byHttp.stdout, /\{"reloaded":true\}\n$/);
+      assert.equal(await other.closed(), 4004);
+      await server.endsCleanly();
+    } finally {
+      server.child.kill('SIGKILL');
+    }
+  });
+
+  it('names every reason of /readyz', () => {
+    const page = readFileSync(path.join(repository, 'docs/operations.md'), 'utf8');
+    for (const reason of openapi.components.schemas.Reason.enum) assert.ok(page.includes(`\`${reason}\``), reason);
   });
 });
