@@ -21,7 +21,7 @@ static const struct {
 };
 
 static const char *const readiness_words[NOT_READY_COUNT] = {
-#define READINESS_WORD(id, word) [id] = word,
+#define READINESS_WORD(id, word) [id] = (word),
     READINESS_TABLE(READINESS_WORD)
 #undef READINESS_WORD
 };

@@ -85,7 +85,7 @@ static int dial_path(const char *path)
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(to.sun_path, path);
+    memcpy(to.sun_path, path, strlen(path) + 1);
     return dial((struct sockaddr *)&to, sizeof to);
 }
 

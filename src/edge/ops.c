@@ -286,9 +286,10 @@ static struct ops *make(uv_loop_t *loop, const struct ops_options *options)
     ops->options = *options;
     ops->policy = (struct operator_policy){
         .hosts = options->hosts,
-        .bound_to = is_unix(options->bind) ? (struct str){0} : str_of(options->bind),
         .metrics_open = options->metrics_open,
     };
+    if (!is_unix(options->bind))
+        ops->policy.bound_to = str_of(options->bind);
     ops->auth.token = options->token;
     ops_set_not_ready(ops, NOT_READY_STARTING, true);
     ops->started_ms = ops->pulse_ms = ops->lag_seen_ms = uv_now(loop);

@@ -65,11 +65,11 @@ struct reply {
 
 /* ---- ops_request.c: libmicrohttpd's callbacks for a request ---- */
 
-void *ops_begin_request(void *ops, const char *target, struct MHD_Connection *connection);
-enum MHD_Result ops_on_request(void *ops, struct MHD_Connection *connection, const char *path,
+void *ops_begin_request(void *ctx, const char *target, struct MHD_Connection *connection);
+enum MHD_Result ops_on_request(void *ctx, struct MHD_Connection *connection, const char *path,
                                const char *method, const char *version, const char *body,
-                               size_t *body_size, void **request);
-void ops_end_request(void *ops, struct MHD_Connection *connection, void **request,
+                               size_t *body_size, void **context);
+void ops_end_request(void *ctx, struct MHD_Connection *connection, void **context,
                      enum MHD_RequestTerminationCode code);
 
 /* Lets those go on whose time has come; all of them when `all`.

@@ -56,7 +56,7 @@ static enum MHD_Result take_header(void *ctx, enum MHD_ValueKind kind, const cha
                                    size_t name_size, const char *value, size_t value_size)
 {
     struct operator_request *request = ctx;
-    unsigned ignored;
+    unsigned ignored = 0;
     const struct header_place places[] = {
         {STR("host"), &request->host, &request->host_count, NULL},
         {STR("authorization"), &request->authorization, &request->authorization_count, NULL},
