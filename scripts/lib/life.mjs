@@ -14,7 +14,7 @@ const VALGRIND_FOUND_SOMETHING = 99;
  */
 function underValgrind(file, args) {
   return ['valgrind', [
-    '--quiet', '--leak-check=full', '--show-leak-kinds=definite,indirect', '--errors-for-leak-kinds=definite',
+    '--quiet', '--vgdb=no', '--leak-check=full', '--show-leak-kinds=definite,indirect', '--errors-for-leak-kinds=definite',
     '--num-callers=30', `--error-exitcode=${VALGRIND_FOUND_SOMETHING}`, file, ...args,
   ]];
 }

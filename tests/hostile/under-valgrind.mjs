@@ -16,7 +16,7 @@ const STRENGTH = 0.25; // of a crowd, and of what each of it throws
  * @param {string} file @param {string[]} args @returns {[string, string[]]}
  */
 function underValgrind(file, args) {
-  return ['valgrind', ['--quiet', '--leak-check=full', '--show-leak-kinds=definite,indirect', '--errors-for-leak-kinds=definite',
+  return ['valgrind', ['--quiet', '--vgdb=no', '--leak-check=full', '--show-leak-kinds=definite,indirect', '--errors-for-leak-kinds=definite',
     '--num-callers=30', `--error-exitcode=${VALGRIND_FOUND_SOMETHING}`, file, ...args]];
 }
 
