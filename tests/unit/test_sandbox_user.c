@@ -1,9 +1,13 @@
 /* sandbox: who a process is then, what it has lost, and what belongs to whom. Most of it needs root to begin with. */
 #include "sandbox_child.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <seccomp.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static unsigned long long status_line(const char *name)
@@ -171,5 +175,48 @@ TEST(a_tree_that_the_user_cannot_read_stops_the_start)
         EXPECT_UINT(BROKEN, fate_as("nobody", SANDBOX_OFF, do_nothing, NULL));
         EXPECT_UINT(0, fate_as("root", SANDBOX_ON, do_nothing, NULL));
     }
+    depart();
+}
+
+/* ---- a kernel that has none of it ---- */
+
+/* What such a kernel says, or a container that forbids it. */
+static void lose_landlock_and_seccomp(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (!filter ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0) !=
+            0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0) != 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+                         SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) != 0 ||
+        seccomp_load(filter) != 0)
+        abort();
+    seccomp_release(filter);
+}
+
+static int end_on_an_old_kernel(enum sandbox_mode mode)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        lose_landlock_and_seccomp();
+        if (!enter(mode, ""))
+            _exit(BROKEN);
+        _exit(geteuid() != 0 && status_line("CapEff:") == 0 && status_line("NoNewPrivs:") == 1 ? 0
+                                                                                               : 1);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        abort();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+TEST(a_kernel_without_landlock_and_seccomp_is_lived_with_but_not_by_tests)
+{
+    arrive();
+    EXPECT_UINT(0, end_on_an_old_kernel(SANDBOX_ON));
+    EXPECT_UINT(BROKEN, end_on_an_old_kernel(SANDBOX_KILL));
     depart();
 }
