@@ -239,15 +239,17 @@ suite_fuzz() {
 
 # --- JavaScript and the running program -------------------------------------------------------------
 
-# Runs the node tests of a folder of tests/ and counts them as node itself does in its last lines.
+# Runs the node tests of a folder of tests/ and counts them as node itself does in its last lines; with
+# test_files set, only those files.
 #   node_tests FOLDER [NODE OPTION...]
 node_tests() {
     local folder=$1 files tally status=0 log
+    local wanted=${test_files:-.}
     shift
     log=$root/build/test-logs/$folder.tap
     # Named one by one: node 18, 20 and 22 understand a folder in three ways.
     mapfile -t files < <(find "$root/tests/$folder" -name node_modules -prune -o \
-        \( -name '*.test.js' -o -name '*.test.mjs' \) -print | LC_ALL=C sort)
+        \( -name '*.test.js' -o -name '*.test.mjs' \) -print | grep -E "$wanted" | LC_ALL=C sort)
     if ((${#files[@]} == 0)); then
         echo "There is no test in tests/$folder."
         return 1
@@ -274,7 +276,9 @@ suite_edge() {
     ALOHA_BIN=$root/build/debug/aloha node_tests edge
 }
 
+# What is said on the public port, said once more over TLS. The other files are about other things.
 suite_tls() {
+    local test_files='/(attacks|doors|drain|http-.*|lifecycle|limits|names|rooms|seats|slow|vectors|ws-.*)\.test\.mjs$'
     build debug "$root/build/debug" aloha
     ALOHA_TEST_TLS=1 ALOHA_BIN=$root/build/debug/aloha node_tests edge
 }

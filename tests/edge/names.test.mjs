@@ -86,7 +86,7 @@ describe('names', () => {
 
   it('a person is shown the names', async () => {
     await server.current.changes.until(() => server.current.stdout.includes('Ctrl-C'), 'the end of what is shown');
-    for (const name of NAMES.split(',')) assert.ok(server.current.stdout.includes(` ${name}\n`), server.current.stdout);
+    for (const name of NAMES.split(',')) assert.ok(server.current.stdout.includes(server.current.secure ? ` https://${name}` : ` ${name}\n`), server.current.stdout);
     assert.ok(!server.current.stdout.includes('http://'), server.current.stdout);
   });
 

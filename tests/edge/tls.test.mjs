@@ -670,6 +670,17 @@ describe('R11: Strict-Transport-Security', () => {
     }, { env: { SSL_CERT_FILE: authority.file } });
   });
 
+  it('is there too when the authority is found in a directory', async () => {
+    const dir = authority.fresh();
+    const { stdout } = await run('openssl', ['x509', '-hash', '-noout', '-in', authority.file]);
+    writeFileSync(path.join(dir, `${stdout.trim()}.0`), readFileSync(authority.file));
+    await withServer(args, async (server) => {
+      assert.equal((await ask(server, '/room/tea')).header('strict-transport-security'), 'max-age=31536000');
+      server.child.kill('SIGHUP');
+      await server.logged('tls_reloaded', { trusted: 'yes' });
+    }, { env: { SSL_CERT_DIR: dir, SSL_CERT_FILE: '/nowhere' } });
+  });
+
   it('is not there with a certificate of an unknown authority', async () => {
     await withServer(args, async (server) => {
       await server.logged('tls_certificate', { trusted: 'no' });
