@@ -290,6 +290,11 @@ keep_lines() {
     sed -n "s/^# \($2.*\)/\1/p" "$said.tap" >"$said.txt"
 }
 
+suite_proxies() {
+    build debug "$root/build/debug" aloha
+    ALOHA_BIN=$root/build/debug/aloha node_tests proxies
+}
+
 suite_conformance() {
     local status=0
     build debug "$root/build/debug" aloha

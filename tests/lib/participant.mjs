@@ -14,9 +14,10 @@ export const freshRoom = () => randomUUID();
 export class Participant {
   /**
    * @param {{ host?: string, socketUrl?: string }} server  socketUrl: by default ws://host/ws
-   * @param {{ protocols?: string[], headers?: Record<string, string>, origin?: string }} [how]
+   * @param {{ protocols?: string[], headers?: Record<string, string>, origin?: string, options?: import('ws').ClientOptions }} [how]
+   *   options: of the library, such as a certificate's
    */
-  constructor(server, { protocols = [], headers, origin } = {}) {
+  constructor(server, { protocols = [], headers, origin, options } = {}) {
     this.changes = new Changes();
     /** @type {{ text: string, object: any }[]} */
     this.queue = [];
@@ -27,7 +28,7 @@ export class Participant {
     this.closeReason = '';
     /** @type {string} */
     this.peerId = '';
-    this.socket = new WebSocket(server.socketUrl ?? `${isSecureHost(server.host ?? '') ? 'wss' : 'ws'}://${server.host}/ws`, protocols, { headers, origin, rejectUnauthorized: false, perMessageDeflate: false, skipUTF8Validation: false });
+    this.socket = new WebSocket(server.socketUrl ?? `${isSecureHost(server.host ?? '') ? 'wss' : 'ws'}://${server.host}/ws`, protocols, { rejectUnauthorized: false, ...options, headers, origin, perMessageDeflate: false, skipUTF8Validation: false });
     this.socket.on('open', () => this.changes.changed());
     this.socket.on('pong', () => {
       this.pongs++;
