@@ -229,9 +229,11 @@ static void look(struct door *door)
     connection->redirects = connection->redirects || connection->expects_tls;
     struct str peeked = {bytes, (size_t)size};
     struct http_head head = judge(connection->web, peeked);
-    if (head.verdict == HTTP_HEAD_INCOMPLETE)
+    if (head.verdict == HTTP_HEAD_INCOMPLETE) {
         wait_for_more(door, (size_t)size);
-    else if (head.verdict == HTTP_HEAD_REFUSED)
+        if (door->by_arrival && has_ended(door))
+            look(door); /* bytes and end came as one event: there will be no other */
+    } else if (head.verdict == HTTP_HEAD_REFUSED)
         refuse(connection, head.status);
     else if (!take_caller(connection, (struct str){bytes, head.size}))
         refuse(connection, 429);
