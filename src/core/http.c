@@ -250,11 +250,11 @@ static enum encoding page_encoding(struct str accept_encoding)
 /* The path below --base-path, which may be asked for without the slash at its end; empty for one that is not there. */
 static struct str path_below(struct str base, struct str path)
 {
-    if (!str_starts_with(path, base))
+    if (path.size == 0 || !str_starts_with(path, base))
         return (struct str){NULL, 0};
     path = (struct str){path.text + base.size, path.size - base.size};
     if (path.size == 0)
-        return base.size ? STR("/") : path;
+        return STR("/");
     return path.text[0] == '/' ? path : (struct str){NULL, 0};
 }
 
