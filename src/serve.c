@@ -259,7 +259,7 @@ static bool start_planes(struct server *server, char *problem, size_t problem_si
 static void show_welcome(const struct server *server)
 {
     const struct config *config = server->config;
-    char base_path[HTTP_BASE_PATH_SIZE_MAX + 2];
+    char base_path[BASE_PATH_SIZE_MAX + 2];
 
     snprintf(base_path, sizeof base_path, "%.*s/", (int)config->base_path.size,
              config->base_path.text);

@@ -5,12 +5,12 @@
 #define ALOHA_HTTP_H
 
 #include "aloha/asset.h"
+#include "aloha/base_path.h"
 #include "aloha/buf.h"
 #include "aloha/hosts.h"
 #include "aloha/http_head.h"
 
 enum {
-    HTTP_BASE_PATH_SIZE_MAX = 128,
     HTTP_ANSWER_HEADERS_MAX = 8,
     HTTP_ANSWER_HEAD_SIZE_MAX = 8192, /* with the longest list of hosts and the longest target */
 };
@@ -54,10 +54,6 @@ struct http_policy {
     bool secure;       /* this server speaks https: the page's WebSockets are wss:// only */
     bool demand_https; /* with a certificate that every browser takes: for a year (RFC 6797, R11) */
 };
-
-/* Reads a base path: "/", or "/" and segments of unreserved characters with slashes between them.
- *   out      on true: without the slash at its end, so nothing for "/"; points into text. */
-MUST_USE bool http_base_path_read(struct str text, struct str *out);
 
 enum http_action {
     HTTP_SHOW_ERROR,  /* the error view with status and words */

@@ -1,7 +1,7 @@
 /* Reading flags, environment and file by the table. */
 #include "config_private.h"
 
-#include "aloha/http.h"
+#include "aloha/base_path.h"
 #include "aloha/spelling.h"
 
 #include <stdarg.h>
@@ -125,7 +125,7 @@ static bool store(struct config *config, struct meaning meaning, const char *val
             return false;
         break;
     case OPTION_BASE:
-        return http_base_path_read(str_of(value), field);
+        return base_path_read(str_of(value), field);
     case OPTION_MODE:
         if (!read_mode(str_of(value), &number))
             return false;

@@ -68,39 +68,6 @@ static const struct words *words_of(unsigned status)
     return &words[ARRAY_SIZE(words) - 1];
 }
 
-/* ---- the base path ---- */
-
-/* RFC 3986 section 2.3. */
-static bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("-._~", c));
-}
-
-static bool is_segment(struct str text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (!is_unreserved(text.text[i]))
-            return false;
-    return text.size && !str_equal(text, STR(".")) && !str_equal(text, STR(".."));
-}
-
-bool http_base_path_read(struct str text, struct str *out)
-{
-    struct str rest = text;
-
-    *out = (struct str){NULL, 0};
-    if (str_equal(text, STR("/")))
-        return true;
-    if (text.size > HTTP_BASE_PATH_SIZE_MAX || str_cut(&rest, '/').size || !rest.text)
-        return false;
-    while (rest.text)
-        if (!is_segment(str_cut(&rest, '/')))
-            return false;
-    *out = text;
-    return true;
-}
-
 /* ---- the decision ---- */
 
 /* 0, or the status for a request that could be read in more than one way: those are where a proxy
@@ -247,17 +214,6 @@ static enum encoding page_encoding(struct str accept_encoding)
     return asset_negotiate(&page, accept_encoding);
 }
 
-/* The path below --base-path, which may be asked for without the slash at its end; empty for one that is not there. */
-static struct str path_below(struct str base, struct str path)
-{
-    if (path.size == 0 || !str_starts_with(path, base))
-        return (struct str){NULL, 0};
-    path = (struct str){path.text + base.size, path.size - base.size};
-    if (path.size == 0)
-        return STR("/");
-    return path.text[0] == '/' ? path : (struct str){NULL, 0};
-}
-
 static void decide_route(struct http_decision *out, const struct http_policy *policy,
                          const struct http_request *request)
 {
@@ -293,7 +249,7 @@ void http_decide(struct http_decision *out, const struct http_policy *policy,
     };
     if (!out->status && !host_is_ours(policy, request->host))
         out->status = 421; /* RFC 9110 section 15.5.20 */
-    below.path = path_below(policy->base_path, request->path);
+    below.path = base_path_below(policy->base_path, request->path);
     if (!out->status && request->upgrade.size && !str_equal(below.path, STR("/ws")))
         out->status = 400; /* nothing else here can be upgraded, to anything */
     if (out->status)
@@ -410,7 +366,7 @@ bool http_answer_init(struct http_answer *out, const struct http_decision *decis
                       const struct http_policy *policy, const char *fresh_room)
 {
     const struct site *site = policy->site;
-    char assets[HTTP_BASE_PATH_SIZE_MAX + 64];
+    char assets[BASE_PATH_SIZE_MAX + 64];
     struct str base = policy->base_path;
 
     *out = (struct http_answer){.hosts = policy->hosts,

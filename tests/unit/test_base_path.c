@@ -1,4 +1,4 @@
-/* http below a base path: --base-path /calls. */
+/* base_path: all that is answered, below --base-path /calls. */
 #include "aloha/http.h"
 #include "harness.h"
 
@@ -101,11 +101,11 @@ TEST(the_longest_base_path_fits_into_a_redirect)
 {
     struct http_answer answer;
     struct http_decision decision = {.action = HTTP_NEW_ROOM, .status = 302};
-    const char *path = fmt("/%0*d", HTTP_BASE_PATH_SIZE_MAX - 1, 7);
+    const char *path = fmt("/%0*d", BASE_PATH_SIZE_MAX - 1, 7);
     const char *room = "0b3c2f4e-9d1a-4c57-8a55-9c1f0c9a7c11";
     struct http_policy policy = below;
 
-    EXPECT(http_base_path_read(str_of(path), &policy.base_path));
+    EXPECT(base_path_read(str_of(path), &policy.base_path));
     EXPECT(http_answer_init(&answer, &decision, &policy, room));
     EXPECT_STR(fmt("%s/room/%s", path, room), str_of(answer.headers[1].value));
     http_answer_deinit(&answer);
