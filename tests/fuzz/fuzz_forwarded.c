@@ -1,4 +1,4 @@
-/* ip_read(), ip_networks_read() and forwarded_client() over three kinds of lines: the peer's address, the
+/* ip_read(), ip_networks_read(), forwarded_client() and forwarded_scheme() over three kinds of lines: the peer's address, the
  * list of trusted networks, then X-Forwarded-For fields.
  *
  * An address is what inet_pton() takes, and the same one; a network holds what bit by bit it should. The
@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { VALUES_MAX = 16, ENTRIES_MAX = 4096, NETWORKS_MAX = 128, TEXT_MAX = 64 };
 
@@ -204,6 +205,22 @@ static void check_client(struct ip client, struct ip peer, const struct str *val
     CHECK(!is_trusted(client) || ended);
 }
 
+static bool is_word(struct str text, const char *word)
+{
+    return text.size == strlen(word) && strncasecmp(text.text, word, text.size) == 0;
+}
+
+/* Only the right-most entry says how it was asked. */
+static void check_scheme(enum forwarded_scheme scheme, const struct str *values, size_t count)
+{
+    static struct str entries[ENTRIES_MAX];
+    size_t found = split(values, count, entries);
+    struct str last = found ? str_trim(entries[found - 1]) : (struct str){NULL, 0};
+
+    CHECK((scheme == FORWARDED_HTTPS) == (is_word(last, "https") || is_word(last, "wss")));
+    CHECK((scheme == FORWARDED_HTTP) == (is_word(last, "http") || is_word(last, "ws")));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str rest = check_input(data, size), line, values[VALUES_MAX];
@@ -226,6 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_address(values[i]);
     if (!ip_read(peer_text, &peer))
         peer = ip_of_ipv4((const uint8_t[]){192, 0, 2, 1});
+    check_scheme(forwarded_scheme(values, count), values, count);
     bool good = ip_networks_read(list, &networks);
     CHECK(good == plain_read_networks(list));
     if (good) {
