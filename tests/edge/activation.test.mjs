@@ -27,7 +27,7 @@ const asManager = (variables) => (/** @type {string} */ file, /** @type {string[
 
 /** @param {number[]} given @param {string} names @param {string[]} args */
 function startGiven(given, names, args = []) {
-  return new Server(['--port', '0', '--ops-port', '0', ...UNLIMITED, ...args],
+  return new Server(['--port', '0', '--ops-port', '0', '--tls', 'no', ...UNLIMITED, ...args], // TLS is another matter
     { given, wrap: asManager({ LISTEN_PID: '$$', LISTEN_FDS: String(given.length), ...(names && { LISTEN_FDNAMES: names }) }) });
 }
 
