@@ -6,6 +6,7 @@
 #include "sandbox_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -20,12 +21,12 @@
 /* clang-format off */
 static const char *const plain_calls[] = {
     /* descriptors that are open */
-    "read", "readv", "pread64", "write", "writev", "pwrite64", "close", "lseek", "fcntl", "fstat", "fsync", "fdatasync",
+    "read", "readv", "pread64", "write", "writev", "pwrite64", "close", "lseek", "fstat", "fsync", "fdatasync",
     "ftruncate", "fchmod", "flock", "fstatfs", "getdents64",
 
     /* connections that came in; the socket to systemd; netlink for the addresses of this machine */
-    "accept4", "accept", "recvfrom", "recvmsg", "sendto", "sendmsg", "shutdown", "getsockname", "getpeername",
-    "getsockopt", "setsockopt", "bind",
+    "accept4", "accept", "recvfrom", "recvmsg", "shutdown", "getsockname", "getpeername", "getsockopt",
+    "setsockopt", "bind",
 
     /* the loop of libuv, epoll of libmicrohttpd, files that are watched */
     "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "epoll_create1", "eventfd2", "poll", "ppoll", "pipe2",
@@ -64,6 +65,8 @@ struct call {
 #define IS(at, value)        {at, SCMP_CMP_EQ, (scmp_datum_t)(value), 0}
 #define HAS(at, mask, value) {at, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value)}
 
+enum { SOCK_TYPE = 0xf }; /* of socket(2)'s argument: the rest is flags */
+
 static const struct call judged_calls[] = {
     /* no memory that is written and then executed, nor a program brought in */
     {"mmap", 1, {HAS(2, PROT_EXEC, 0)}},
@@ -72,10 +75,22 @@ static const struct call judged_calls[] = {
     /* threads, no processes; clone3 hides its arguments, so glibc is told below that there is none */
     {"clone", 1, {HAS(0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM)}},
 
-    /* no connection to anywhere: not to the network, and connect() is in no table */
-    {"socket", 1, {IS(0, AF_UNIX)}},
+    /* no connection to anywhere: not to the network, and connect() is in no table; a datagram needs none */
+    {"socket", 2, {IS(0, AF_UNIX), HAS(1, SOCK_TYPE, SOCK_STREAM)}},
     {"socket", 2, {IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE)}}, /* getifaddrs() */
-    {"socketpair", 1, {IS(0, AF_UNIX)}},
+    {"socketpair", 2, {IS(0, AF_UNIX), HAS(1, SOCK_TYPE, SOCK_STREAM)}},
+
+    /* nor one that is made by sending (RFC 7413), which landlock does not see */
+    {"sendto", 1, {HAS(3, MSG_FASTOPEN, 0)}},
+    {"sendmsg", 1, {HAS(2, MSG_FASTOPEN, 0)}},
+
+    /* no signal to others: what a descriptor has to tell goes to the process of F_SETOWN, as any that F_SETSIG says */
+    {"fcntl", 1, {IS(1, F_GETFL)}},
+    {"fcntl", 1, {IS(1, F_SETFL)}},
+    {"fcntl", 1, {IS(1, F_GETFD)}},
+    {"fcntl", 1, {IS(1, F_SETFD)}},
+    {"fcntl", 1, {IS(1, F_DUPFD)}},
+    {"fcntl", 1, {IS(1, F_DUPFD_CLOEXEC)}},
 
     {"ioctl", 1, {IS(1, FIONREAD)}},
     {"ioctl", 1, {IS(1, FIONBIO)}},

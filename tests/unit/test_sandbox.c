@@ -173,6 +173,32 @@ TEST(a_socket_from_before_can_be_bound_no_more)
     depart();
 }
 
+/* RFC 7413 section 4.2.1: sendto() that connects. shutdown() turns what listened into a socket that may. */
+static int connect_by_sending(const void *with)
+{
+    shutdown(tcp, SHUT_RD);
+    ssize_t sent = sendto(tcp, "x", 1, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL, with,
+                          sizeof(struct sockaddr_in));
+    return sent < 0 && errno != EINPROGRESS ? errno : 0;
+}
+
+TEST(a_socket_that_listened_connects_to_nobody)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int other = socket(AF_INET, SOCK_STREAM, 0);
+
+    arrive();
+    tcp = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT(listen(tcp, 1) == 0);
+    EXPECT(bind(other, (struct sockaddr *)&at, sizeof at) == 0 && listen(other, 1) == 0);
+    EXPECT(getsockname(other, (struct sockaddr *)&at, &size) == 0);
+    EXPECT_UINT(EPERM, fate(SANDBOX_ON, connect_by_sending, &at));
+    close(other);
+    close(tcp);
+    depart();
+}
+
 /* ---- what has to go on ---- */
 
 static void *be_a_thread(void *with)
