@@ -283,6 +283,13 @@ suite_tls() {
     ALOHA_TEST_TLS=1 ALOHA_BIN=$root/build/debug/aloha node_tests edge
 }
 
+# What a sanitizer's build hides: its own sandbox table, the hardened functions, the order of things in time.
+suite_release() {
+    local test_files='/(ctl|drain|lifecycle|operator.*|rooms|sandbox|sockets|systemd|tls|ws-frames)\.test\.mjs$'
+    build release "$root/build/release" aloha
+    ALOHA_BIN=$root/build/release/aloha node_tests edge
+}
+
 # What node tests have printed for a person, from its TAP into what scripts/test shows at the end.
 #   keep_lines FOLDER BEGINNING
 keep_lines() {
