@@ -443,7 +443,8 @@ int serve(struct config *config)
                     config_has_tls(server->config) ? TLS_LINK_DESCRIPTORS : 1);
     log_switched_off(server->config);
     json_object_seed(0); /* jansson's hash seed, from the kernel, before the first object */
-    setenv("UV_USE_IO_URING", "0", 1); /* io_uring goes past the sandbox */
+    if (server->config->sandbox != SANDBOX_OFF)
+        (void)sandbox_refuse_rings();
     if (uv_loop_init(&server->loop) != 0)
         return complain(strcpy(problem, "cannot start: no event loop"), EXIT_CANNOT_START);
     return run(server);

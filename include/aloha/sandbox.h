@@ -66,6 +66,12 @@ struct sandbox_support {
 };
 void sandbox_probe(struct sandbox_support *out);
 
+/* Lets nobody in this process have an io_uring, which does what it is asked past the sandbox's filter: libuv
+ * 1.49 and later makes one for each loop, whatever UV_USE_IO_URING says, and ends the process when a filter
+ * that comes later takes it away. To be called before there is a loop.
+ *   returns  false when there is no seccomp: then nothing will take it away. */
+bool sandbox_refuse_rings(void);
+
 struct sandbox_options {
     enum sandbox_mode mode;
     struct sandbox_user user;

@@ -158,6 +158,18 @@ bool sandbox_calls_available(void)
     return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0 && seccomp_api_get() >= 1;
 }
 
+bool sandbox_refuse_rings(void)
+{
+    const struct call setup = {.name = "io_uring_setup"};
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (!filter)
+        return false;
+    bool done = add(filter, SCMP_ACT_ERRNO(ENOSYS), &setup) && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return done;
+}
+
 bool sandbox_calls_enforce(bool kill)
 {
     scmp_filter_ctx filter = seccomp_init(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
