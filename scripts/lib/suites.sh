@@ -154,7 +154,8 @@ suite_cppcheck() {
 
 suite_shell() {
     cd "$root"
-    mapfile -t files < <(grep -lE '^#!.*[/ ](ba)?sh$|^# shellcheck shell=' -r scripts .ci)
+    mapfile -t files < <(grep -lE '^#!.*[/ ](ba)?sh$|^# shellcheck shell=' -r scripts .ci packaging tests/packages \
+        --exclude-dir=node_modules)
     check "shellcheck of ${files[*]}" shellcheck -x "${files[@]}"
 }
 
@@ -316,6 +317,14 @@ suite_hostile() {
     ALOHA_BIN=$root/build/debug/aloha node_tests hostile || status=$?
     keep_lines hostile '| '
     return "$status"
+}
+
+# One at a time: they build, and make whole systems.
+suite_packages() {
+    local one_by_one=()
+    check 'the package is made' "$root/scripts/package"
+    [[ $(node --help) != *--test-concurrency* ]] || one_by_one=(--test-concurrency=1)
+    ALOHA_BIN=$root/build/package/aloha node_tests packages "${one_by_one[@]}"
 }
 
 # One at a time: browsers that share two cores would only test each other's patience.
