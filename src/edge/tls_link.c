@@ -18,6 +18,7 @@ enum {
     HANDSHAKES_PER_TURN = 8, /* steps of them, up to a millisecond each */
     GOODBYE_MS = 1000,       /* for the client to close as well */
     STALL_MS = 10000,        /* nothing of what is left moves: the client is gone */
+    LEFTOVERS_MS = 30000,    /* for all that is left: it counts for nobody any more */
     LOOK_MS = 250,           /* at deadlines */
 };
 
@@ -39,6 +40,8 @@ struct tls_link {
     bool up_ended;                /* the client says no more */
     bool up_wants_write;          /* reading means writing first: a key update */
     bool inner_closed;            /* the plain end says no more, and hears nothing */
+    bool left;                    /* it has closed; what it said before may still wait to be read */
+    uint64_t left_ms;             /* then */
     bool goodbye_waits;           /* close_notify, for a socket that is full */
     uint64_t deadline_ms;         /* 0: none, and not in `timed` */
     unsigned handles_open;
@@ -198,6 +201,8 @@ static void wait_for_more(struct tls_link *link)
             outer |= UV_WRITABLE;
         if (!link->inner_closed && !link->down.size)
             inner |= UV_READABLE;
+        if (!link->left && link->down.size)
+            inner |= UV_DISCONNECT;
         if (!link->inner_closed && link->up.size)
             inner |= UV_WRITABLE;
     }
@@ -301,6 +306,18 @@ static int give_down(struct tls_link *link, const char *bytes, size_t size)
     return why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ ? 0 : -1;
 }
 
+/* The plain end has closed, and with that whoever counted this connection: a client that reads slowly must not
+ * keep its descriptors. */
+static void bound_leftovers(struct tls_link *link)
+{
+    if (!link->left)
+        link->left_ms = now_ms(link);
+    link->left = true;
+    uint64_t passed_ms = now_ms(link) - link->left_ms;
+    uint64_t rest_ms = passed_ms < LEFTOVERS_MS ? LEFTOVERS_MS - passed_ms : 0;
+    set_deadline(link, rest_ms < STALL_MS ? rest_ms : STALL_MS);
+}
+
 /* What waited has left: true. Ends the link when it broke. */
 static bool flush_down(struct tls_link *link)
 {
@@ -312,8 +329,8 @@ static bool flush_down(struct tls_link *link)
             end(link);
         if (sent <= 0)
             return false;
-        if (link->inner_closed) /* it moves */
-            set_deadline(link, STALL_MS);
+        if (link->left) /* it moves */
+            bound_leftovers(link);
         down->sent += (size_t)sent;
         if (down->sent == down->size)
             forget(down);
@@ -327,7 +344,7 @@ static void close_inner(struct tls_link *link)
     link->inner_closed = true;
     link->plain_end = -1;
     forget(&link->up);
-    set_deadline(link, STALL_MS);
+    bound_leftovers(link);
 }
 
 static void say_goodbye(struct tls_link *link);
@@ -516,10 +533,11 @@ static void on_inner(uv_poll_t *poll, int status, int events)
 {
     struct tls_link *link = poll->data;
 
-    (void)events;
     if (status < 0)
         link->inner_wants =
             0; /* it closed and left something unread; there may be words before that */
+    if (link->state == OPEN && !link->left && (status < 0 || events & UV_DISCONNECT))
+        bound_leftovers(link);
     if (link->state == HANDSHAKE)
         watch_owner(link);
     else

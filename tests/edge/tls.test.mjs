@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { Authority } from '../lib/certificates.mjs';
-import { Connection, assertSecurityHeaders, request } from '../lib/http.mjs';
+import { Connection, assertSecurityHeaders, exchange, request } from '../lib/http.mjs';
 import { Participant, assertServes, freshRoom, roomOf } from '../lib/participant.mjs';
-import { UNLIMITED, runToEnd, serverOfSuite, startServer } from '../lib/server.mjs';
+import { UNLIMITED, repository, runToEnd, serverOfSuite, startServer } from '../lib/server.mjs';
 import { pause, within } from '../lib/wait.mjs';
 import { RawWebSocket } from '../lib/websocket.mjs';
 
@@ -301,6 +301,40 @@ describe('TLS on the public port', () => {
   });
 
   it('ends cleanly', () => server.current.endsCleanly());
+});
+
+describe('a reader who stops', () => {
+  /** What the kernel's buffers cannot hold. @type {string} */
+  let place;
+  before(() => {
+    place = mkdtempSync(path.join(tmpdir(), 'aloha-assets-'));
+    chmodSync(place, 0o755); /* whoever the server becomes reads it */
+    for (const tree of ['public', 'views']) cpSync(path.join(repository, tree), path.join(place, tree), { recursive: true });
+    writeFileSync(path.join(place, 'public', 'js', 'big.js'), '/'.repeat(8 * 1024 * 1024));
+  });
+  after(() => rmSync(place, { recursive: true }));
+
+  it('R13: keeps no descriptors once its connection counts no more', async () => {
+    await withServer([...authority.write(authority.issue()).args, '--assets', place], async (server) => {
+      const before_ = await server.descriptors();
+      const page = await exchange(server.port, request('/room/tea'));
+      const [base] = /\/assets\/\w+/.exec(page.body.toString()) ?? [];
+      const readers = await Promise.all(Array.from({ length: 5 }, () => new Connection(server.port).open()));
+      for (const { wire, socket } of readers) {
+        socket.write(request(`${base}/js/big.js`));
+        wire.pause();
+        socket.pause();
+      }
+      await until(async () => (await metric(server, 'aloha_connections')) === readers.length, 'the readers');
+      await pause(500);
+      for (const { wire } of readers) wire.end(); /* says no more, and still reads nothing */
+      await until(async () => (await metric(server, 'aloha_connections')) === 0, 'their end');
+      const ended = Date.now();
+      await until(async () => (await server.descriptors()) <= before_ + 2, 'their descriptors');
+      assert.ok(Date.now() - ended < 20_000, `they stayed for ${Date.now() - ended} ms`);
+      for (const one of readers) one.destroy();
+    });
+  });
 });
 
 describe('patience', () => {
