@@ -20,6 +20,8 @@ enum {
     STALL_MS = 10000,        /* nothing of what is left moves: the client is gone */
     LEFTOVERS_MS = 30000,    /* for all that is left: it counts for nobody any more */
     LOOK_MS = 250,           /* at deadlines */
+    CONTROLS_MAX = 64,       /* records of a client that are no data, in so long, from the end of its handshake on */
+    CONTROLS_MS = 60 * 1000,
 };
 
 /* What one side has been given and the other has no room for; malloc()ed while there is something. */
@@ -43,6 +45,8 @@ struct tls_link {
     bool left;                    /* it has closed; what it said before may still wait to be read */
     uint64_t left_ms;             /* then */
     bool goodbye_waits;           /* close_notify, for a socket that is full */
+    uint64_t controls_since_ms;   /* when counting of such records began */
+    unsigned controls;
     uint64_t deadline_ms;         /* 0: none, and not in `timed` */
     unsigned handles_open;
     struct tls_link *prev, *next;             /* links->all */
@@ -256,6 +260,26 @@ static bool flush_up(struct tls_link *link)
     return true;
 }
 
+/* Key updates (RFC 8446 section 4.6.3), and wishes to negotiate again: each costs us a calculation and an answer,
+ * and no limit behind this one sees them. Told of by the library, as it reads a record. */
+void tls_link_see_record(int is_ours, int version, int kind, const void *bytes, size_t size,
+                         SSL *ssl, void *ctx)
+{
+    struct tls_link *link = SSL_get_app_data(ssl);
+
+    (void)version, (void)ctx;
+    bool tells_type = kind == SSL3_RT_INNER_CONTENT_TYPE ||
+                      (kind == SSL3_RT_HEADER && SSL_version(ssl) < TLS1_3_VERSION);
+    if (is_ours || !tells_type || !size || !link || link->state != OPEN ||
+        *(const unsigned char *)bytes == SSL3_RT_APPLICATION_DATA)
+        return;
+    if (now_ms(link) - link->controls_since_ms >= CONTROLS_MS) {
+        link->controls_since_ms = now_ms(link);
+        link->controls = 0;
+    }
+    link->controls++;
+}
+
 /* Nothing could be read; ends the link when that means that it broke. */
 static void judge_read(struct tls_link *link, int result)
 {
@@ -280,6 +304,10 @@ static void pump_up(struct tls_link *link)
     for (int i = 0; i < ROUNDS_PER_TURN && flush_up(link) && !link->up_ended; i++) {
         ERR_clear_error();
         int got = SSL_read(link->ssl, scratch, sizeof scratch);
+        if (link->controls > CONTROLS_MAX) {
+            end(link);
+            return;
+        }
         if (got <= 0) {
             judge_read(link, got);
             return;
@@ -600,6 +628,7 @@ int tls_link_open(uv_loop_t *loop, struct tls_store *store, int fd)
         return -1;
     }
     *link = (struct tls_link){.store = store, .ssl = ssl, .outer_fd = fd};
+    SSL_set_app_data(ssl, link);
     if (start(link, loop, ends) >= 0)
         return ends[1];
     close(fd);

@@ -306,6 +306,7 @@ static void set_up(SSL_CTX *context)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets: the client keeps it */
     SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+    SSL_CTX_set_msg_callback(context, tls_link_see_record);
 }
 
 static SSL_CTX *make_context(const struct pair *pair, const char *name,

@@ -86,6 +86,12 @@ SSL *tls_store_session(
     struct tls_store *store); /* a new one, of the pair in use; NULL: no memory */
 void tls_store_link_gone(struct tls_store *store); /* it may have been the last */
 
+/* ---- tls_link.c, for contexts ---- */
+
+/* As SSL_CTX_set_msg_callback() wants it. */
+void tls_link_see_record(int is_ours, int version, int kind, const void *bytes, size_t size,
+                         SSL *ssl, void *ctx);
+
 /* ---- tls_link.c, for the store ---- */
 
 void tls_links_init(struct tls_links *links,

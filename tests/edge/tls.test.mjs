@@ -303,6 +303,36 @@ describe('TLS on the public port', () => {
   it('ends cleanly', () => server.current.endsCleanly());
 });
 
+describe('key updates', () => {
+  const server = serverOfSuite({ before, after }, [...UNLIMITED, ...authority.write(authority.issue()).args]);
+
+  /** Updates its key so often, and asks for a page then. @param {number} times @returns {Promise<string>} */
+  const update = (times) => within(new Promise((resolve) => {
+    const child = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${server.current.port}`, '-tls1_3'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    let text = '';
+    child.stdin.on('error', () => {});
+    child.on('close', () => resolve(text));
+    child.stdout.setEncoding('latin1').on('data', async (part) => {
+      const begins = !text;
+      text += part;
+      for (let i = 0; begins && i < times; i++) {
+        child.stdin.write('k\n'); /* a command when it comes alone */
+        await pause(10);
+      }
+      if (begins) child.stdin.write(request('/robots.txt', { headers: { Connection: 'close' } }));
+    });
+  }), `${times} key updates`);
+
+  it('some are fine', async () => assert.match(await update(20), /HTTP\/1\.1 200 OK/));
+
+  it('R22: a flood of them, which costs us more than its client, ends the connection', async () => {
+    assert.doesNotMatch(await update(100), /HTTP\/1\.1/);
+    await assertServes(server.current);
+  });
+
+  it('ends cleanly', () => server.current.endsCleanly());
+});
+
 describe('a reader who stops', () => {
   /** What the kernel's buffers cannot hold. @type {string} */
   let place;
