@@ -33,6 +33,7 @@ struct ctl_call {
     const struct ctl_command *command; /* NULL: help was */
     const char *argument;              /* points into the words; NULL where there is none */
     bool ids, json;
+    bool has_token; /* one was shown; set by who asks */
     uint64_t after; /* of the rooms: begin behind this one */
 };
 

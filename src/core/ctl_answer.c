@@ -244,6 +244,12 @@ void ctl_write_refusal(char problem[CTL_PROBLEM_SIZE], const struct ctl_call *ca
     const char *name = call->command->name;
     json_t *root = NULL;
 
+    if (reply->status == 401 && !call->has_token) {
+        snprintf(problem, CTL_PROBLEM_SIZE,
+                 "%s: the server wants its token: --ops-token-file, as it was given to the server",
+                 name);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (rows[i].status == reply->status) {
             snprintf(problem, CTL_PROBLEM_SIZE, "%s: %s", name, rows[i].text);

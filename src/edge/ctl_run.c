@@ -38,7 +38,7 @@ static void trust_user(const struct config *config)
 }
 
 /* Whoever asks after the health need not be able to read the token. */
-static bool write_request(struct buf *out, const struct config *config, const struct ctl_call *call,
+static bool write_request(struct buf *out, const struct config *config, struct ctl_call *call,
                           char problem[PROBLEM_SIZE])
 {
     struct secret secret = {.size = 0};
@@ -47,6 +47,7 @@ static bool write_request(struct buf *out, const struct config *config, const st
     if (operator_routes[call->command->action].access != OPERATOR_FOR_ALL &&
         secret_read(&secret, &config->ops_token, problem, PROBLEM_SIZE) == SECRET_UNUSABLE)
         return false;
+    call->has_token = secret.size > 0;
     ctl_host(host, config);
     ctl_write_request(out, call, host, (struct str){secret.text, secret.size});
     secret_forget(&secret);
@@ -54,7 +55,7 @@ static bool write_request(struct buf *out, const struct config *config, const st
 }
 
 /* Asks once, and writes the bytes of the answer. */
-static bool ask(struct buf *answer, const struct config *config, const struct ctl_call *call,
+static bool ask(struct buf *answer, const struct config *config, struct ctl_call *call,
                 char problem[PROBLEM_SIZE])
 {
     struct buf request;

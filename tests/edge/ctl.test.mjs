@@ -74,7 +74,7 @@ describe('aloha ctl', () => {
     /** @type {[string[], string, number, RegExp][]} */
     const rows = [
       [['status'], other, 1, /another token/],
-      [['status'], '', 1, /another token/],
+      [['status'], '', 1, /wants its token: --ops-token-file/],
       [['status'], `${directory}/open`, 1, /can be read by others/],
       [['status'], `${directory}/missing`, 1, /missing/],
       [['frob'], file, 2, /no such command/],

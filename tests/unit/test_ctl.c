@@ -310,8 +310,22 @@ TEST(a_refusal_is_one_line_with_what_helps)
                                    .is_json = true,
                                    .body = str_of(rows[i].json)};
         EXPECT(read_words(&call, rows[i].line));
+        call.has_token = true;
         ctl_write_refusal(problem, &call, &reply);
         EXPECT_STR(rows[i].problem, str_of(problem));
     }
+    buf_deinit(&out);
+}
+
+TEST(who_has_shown_no_token_is_not_told_that_it_was_another_one)
+{
+    struct ctl_call call;
+    struct http_reply reply = {.status = 401};
+
+    EXPECT(read_words(&call, "status"));
+    ctl_write_refusal(problem, &call, &reply);
+    EXPECT_STR(
+        "status: the server wants its token: --ops-token-file, as it was given to the server",
+        str_of(problem));
     buf_deinit(&out);
 }
