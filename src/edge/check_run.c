@@ -37,21 +37,32 @@ static void refuse(void *ctx, int fd, const struct sockaddr *from)
     close(fd);
 }
 
-/* Listens as a start would, for a moment. */
-static void try_port(const struct listener_options *options, char *problem, size_t problem_size)
-{
+/* What this look listens on. All of it is held until the last was tried, for a start wants all of it at once: two
+ * of its own ports may be the same. */
+struct doors {
     uv_loop_t loop;
+    struct listener *open[3];
+    size_t count;
+};
 
-    if (uv_loop_init(&loop) != 0) {
-        snprintf(problem, problem_size, "cannot start: no event loop");
+static void close_doors(struct doors *doors)
+{
+    for (size_t i = 0; i < doors->count; i++)
+        listener_close(doors->open[i]);
+    uv_run(&doors->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&doors->loop);
+}
+
+/* Listens as a start would, for a moment. */
+static void try_port(struct doors *doors, const struct listener_options *options, char *problem,
+                     size_t problem_size)
+{
+    struct listener *listener = listener_open(&doors->loop, options, problem, problem_size);
+
+    if (!listener)
         return;
-    }
-    struct listener *listener = listener_open(&loop, options, problem, problem_size);
-    if (listener)
-        problem[0] = '\0';
-    listener_close(listener);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
+    problem[0] = '\0';
+    doors->open[doors->count++] = listener;
 }
 
 static int connect_to(uint16_t port)
@@ -105,8 +116,9 @@ static bool has_digits(const char *addresses)
 
 /* Looks whether a port could be listened on; it cannot if somebody does, and that may be us.
  *   path, wanted  what an aloha there is asked for, and says. */
-static void look_at_port(const char *addresses, uint32_t port, const char *option, const char *path,
-                         const char *wanted, struct check_port *out)
+static void look_at_port(struct doors *doors, const char *addresses, uint32_t port,
+                         const char *option, const char *path, const char *wanted,
+                         struct check_port *out)
 {
     struct listener_options options = {.addresses = addresses,
                                        .port = (uint16_t)port,
@@ -123,7 +135,7 @@ static void look_at_port(const char *addresses, uint32_t port, const char *optio
         snprintf(out->where, sizeof out->where, "port %u of %.100s", port, addresses);
     else
         snprintf(out->where, sizeof out->where, "some port of %.100s", addresses);
-    try_port(&options, out->problem, sizeof out->problem);
+    try_port(doors, &options, out->problem, sizeof out->problem);
     out->is_ours = port && out->problem[0] && answers((uint16_t)port, path, wanted);
 }
 
@@ -134,19 +146,25 @@ static void look_at_ports(const struct config *config, struct check_facts *facts
     static const char page[] = "default-src 'none'; script-src 'self'; style-src 'self'";
     char *problem = facts->ops_port.problem;
     char reason[CHECK_TEXT_SIZE_MAX / 2];
+    struct doors doors = {.count = 0};
 
-    look_at_port(config->ops_bind, config->ops_port, "--ops-port", "/healthz", "\r\n\r\nok\n",
-                 &facts->ops_port);
+    if (uv_loop_init(&doors.loop) != 0) {
+        snprintf(problem, CHECK_TEXT_SIZE_MAX, "cannot start: no event loop");
+        return;
+    }
+    look_at_port(&doors, config->ops_bind, config->ops_port, "--ops-port", "/healthz",
+                 "\r\n\r\nok\n", &facts->ops_port);
     if (problem[0]) {
         snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, problem);
         snprintf(problem, CHECK_TEXT_SIZE_MAX, "the operator's plane: %s", reason);
     }
-    look_at_port(config->bind, config->port, "--port", "/", page, &facts->public_port);
+    look_at_port(&doors, config->bind, config->port, "--port", "/", page, &facts->public_port);
     if (config_has_tls(config) && facts->public_port.problem[0])
         facts->public_port.is_ours = facts->ops_port.is_ours;
     if (config->redirect_port != CONFIG_PORT_OFF)
-        look_at_port(config->bind, config->redirect_port, "--redirect-port", "/", page,
+        look_at_port(&doors, config->bind, config->redirect_port, "--redirect-port", "/", page,
                      &facts->redirect_port);
+    close_doors(&doors);
 }
 
 static void look_at_operator(const struct config *config, struct check_facts *facts)

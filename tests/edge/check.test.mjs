@@ -84,12 +84,12 @@ async function inDirectory(work) {
   }
 }
 
-/** A port of the loopback address that is taken as long as work runs. @param {(port: number) => Promise<void>} work */
+/** A port of the loopback address that is taken as long as work runs. @template T @param {(port: number) => Promise<T>} work */
 async function withTakenPort(work) {
   const holder = net.createServer((socket) => socket.end('no aloha\n'));
   await new Promise((resolve) => holder.listen(0, '127.0.0.1', () => resolve(undefined)));
   try {
-    await work(/** @type {net.AddressInfo} */ (holder.address()).port);
+    return await work(/** @type {net.AddressInfo} */ (holder.address()).port);
   } finally {
     holder.close();
   }
@@ -127,6 +127,14 @@ describe('aloha check', () => {
 
   it('error: a taken operator port', () => withTakenPort((port) => isError('operator port',
     { verdict: 'error', text: `the operator's plane: cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: '--ops-port takes another' }, ['--ops-port', String(port)])));
+
+  it('error: ports of its own that are the same', async () => {
+    const port = await withTakenPort(async (free) => free);
+    /** @param {string} option */
+    const taken = (option) => ({ verdict: 'error', text: `cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: `${option} takes another` });
+    await isError('public port', taken('--port'), ['--port', String(port), '--ops-port', String(port)]);
+    await inDirectory((dir) => isError('redirect port', taken('--redirect-port'), ['--port', String(port), '--redirect-port', String(port), '--tls', 'self-signed', '--state-dir', dir]));
+  });
 
   it('no error: ports that are taken because aloha runs there, which does not mind', async () => {
     const server = await startServer();
