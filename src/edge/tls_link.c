@@ -20,7 +20,8 @@ enum {
     STALL_MS = 10000,        /* nothing of what is left moves: the client is gone */
     LEFTOVERS_MS = 30000,    /* for all that is left: it counts for nobody any more */
     LOOK_MS = 250,           /* at deadlines */
-    CONTROLS_MAX = 64,       /* records of a client that are no data, in so long, from the end of its handshake on */
+    CONTROLS_MAX =
+        64, /* records of a client that are no data, in so long, from the end of its handshake on */
     CONTROLS_MS = 60 * 1000,
 };
 
@@ -47,7 +48,7 @@ struct tls_link {
     bool goodbye_waits;           /* close_notify, for a socket that is full */
     uint64_t controls_since_ms;   /* when counting of such records began */
     unsigned controls;
-    uint64_t deadline_ms;         /* 0: none, and not in `timed` */
+    uint64_t deadline_ms; /* 0: none, and not in `timed` */
     unsigned handles_open;
     struct tls_link *prev, *next;             /* links->all */
     struct tls_link *prev_timed, *next_timed; /* links->timed */
