@@ -2,7 +2,7 @@
 #ifndef ALOHA_STATE_DIR_H
 #define ALOHA_STATE_DIR_H
 
-#include "aloha/base.h"
+#include "aloha/str.h"
 
 #include <sys/types.h>
 
@@ -20,5 +20,10 @@ MUST_USE bool state_dir_make(const char *path);
 /* The same for another user, by root: what is made belongs to them, and those above it can be passed
  * through (0711). What is there already stays as it is. */
 MUST_USE bool state_dir_make_for(const char *path, uid_t user, gid_t group);
+
+/* Writes a file of mode 0600, whole or not at all; false with errno.
+ *   replace  whether it takes the place of one that is there; without, that one stays, and that is as good: of two
+ *            servers that start at the same moment the first one's counts. */
+MUST_USE bool state_file_write(const char *path, struct str text, bool replace);
 
 #endif

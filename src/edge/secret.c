@@ -175,7 +175,8 @@ static bool make_key(struct token_key *out, struct secret *secret, struct compla
     return done || fail(complaint, "secret", "no memory");
 }
 
-static bool write_fresh(int fd)
+/* Makes the file at `path`, unless there is one. */
+static bool make(const char *path)
 {
     uint8_t bytes[TOKEN_KEY_SIZE];
     char text[HEX_SIZE + 2];
@@ -184,29 +185,10 @@ static bool write_fresh(int fd)
     for (size_t i = 0; i < sizeof bytes; i++)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     text[HEX_SIZE] = '\n';
-    bool done = write(fd, text, HEX_SIZE + 1) == HEX_SIZE + 1 && fsync(fd) == 0;
+    bool done = state_file_write(path, (struct str){text, HEX_SIZE + 1}, false);
+    int error = errno;
     OPENSSL_cleanse(bytes, sizeof bytes);
     OPENSSL_cleanse(text, sizeof text);
-    return done;
-}
-
-/* Makes the file at `path`, whole or not at all, unless there is one: of two servers that start at the
- * same moment the first one's counts. */
-static bool make(const char *path)
-{
-    char draft[PATH_SIZE_MAX];
-
-    if ((size_t)snprintf(draft, sizeof draft, "%s.XXXXXX", path) >= sizeof draft) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    int fd = mkostemp(draft, O_CLOEXEC); /* mode 0600 */
-    if (fd < 0)
-        return false;
-    bool done = write_fresh(fd) && (link(draft, path) == 0 || errno == EEXIST);
-    int error = errno;
-    close(fd);
-    unlink(draft);
     errno = error;
     return done;
 }

@@ -73,3 +73,37 @@ bool state_dir_make_for(const char *path, uid_t user, gid_t group)
     errno = error;
     return given;
 }
+
+static bool write_all(int fd, struct str text)
+{
+    while (text.size) {
+        ssize_t written = write(fd, text.text, text.size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        text = (struct str){text.text + written, text.size - (size_t)written};
+    }
+    return fsync(fd) == 0;
+}
+
+bool state_file_write(const char *path, struct str text, bool replace)
+{
+    char draft[STATE_PATH_SIZE_MAX];
+
+    if ((size_t)snprintf(draft, sizeof draft, "%s.XXXXXX", path) >= sizeof draft) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    int fd = mkostemp(draft, O_CLOEXEC); /* mode 0600 */
+    if (fd < 0)
+        return false;
+    bool done = write_all(fd, text) &&
+                (replace ? rename(draft, path) == 0 : link(draft, path) == 0 || errno == EEXIST);
+    int error = errno;
+    close(fd);
+    if (!done || !replace)
+        unlink(draft);
+    errno = error;
+    return done;
+}

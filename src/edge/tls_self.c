@@ -272,40 +272,6 @@ static bool make_pair(const struct hosts *hosts, struct str *out)
 
 /* ---- keeping it ---- */
 
-static bool write_all(int fd, struct str text)
-{
-    while (text.size) {
-        ssize_t written = write(fd, text.text, text.size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return false;
-        text = (struct str){text.text + written, text.size - (size_t)written};
-    }
-    return fsync(fd) == 0;
-}
-
-/* Renamed over the one that was there: whole, or not at all. False with errno. */
-static bool keep(const char *path, struct str text)
-{
-    char draft[STATE_PATH_SIZE_MAX];
-
-    if ((size_t)snprintf(draft, sizeof draft, "%s.XXXXXX", path) >= sizeof draft) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    int fd = mkostemp(draft, O_CLOEXEC); /* mode 0600 */
-    if (fd < 0)
-        return false;
-    bool done = write_all(fd, text) && rename(draft, path) == 0;
-    int error = errno;
-    close(fd);
-    if (!done)
-        unlink(draft);
-    errno = error;
-    return done;
-}
-
 static bool find_path(char out[STATE_PATH_SIZE_MAX], const char *state_dir)
 {
     char dir[STATE_PATH_SIZE_MAX];
@@ -359,7 +325,7 @@ SSL_CTX *tls_self_load(const char *state_dir, const struct hosts *hosts, struct 
         tls_complain(complaint, "self-signed", "the certificate cannot be made");
         return NULL;
     }
-    if (has_path && !keep(path, text)) {
+    if (has_path && !state_file_write(path, text, true)) {
         has_path = false;
         error = errno;
     }
