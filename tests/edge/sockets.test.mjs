@@ -65,6 +65,17 @@ describe('on a socket file', () => {
     assert.ok(answers.length <= 2 && (answers[1]?.status ?? 400) === 400);
   });
 
+  it('R4: half a head whose end came with it is gone at once, not after the time that a head has', async () => {
+    const { child, port } = /** @type {any} */ (held.current);
+    const connection = await new Connection(port).open();
+    child.kill('SIGSTOP'); // so that both are there at the same time
+    await new Promise((resolve) => connection.socket.end('GET / HT', () => resolve(undefined)));
+    child.kill('SIGCONT');
+    const resumed = Date.now();
+    await connection.closed();
+    assert.ok(Date.now() - resumed < 5000, `it took ${Date.now() - resumed} ms`);
+  });
+
   it('half a head with the end behind it is gone', async () => {
     for (const text of ['', 'GET / HT']) {
       const connection = await new Connection(/** @type {any} */ (held.current.port)).open();
