@@ -212,7 +212,7 @@ static void add_missing(const struct welcome *welcome, struct buf *out)
     } rows[] = {
         {!welcome->https && !welcome->proxied && !is_file(welcome),
          "https, for cameras: --tls self-signed, or --tls-cert"},
-        {welcome->hosts->count == 0, "its names, or any is served: --host call.example.org"},
+        {welcome->hosts->count == 0, "its name, or any is served: --host call.example.org"},
         {true, "STUN and TURN, not there yet: calls need a direct way"},
     };
     const char *label = "Missing for others";

@@ -87,7 +87,7 @@ TEST(addresses_that_work_come_first_and_those_that_do_not_are_left_out)
                "                      https://[2001:db8::20]:3000/\n"
                "                      https://172.17.0.1:3000/\n"
                "                      https://[fd00::1]:3000/\n"
-               "  Missing for others  its names, or any is served: --host call.example.org\n"
+               "  Missing for others  its name, or any is served: --host call.example.org\n"
                "                      STUN and TURN, not there yet: calls need a direct way\n",
                str_of(written(&welcome)));
     EXPECT(welcome_url(&welcome, url));
