@@ -2,6 +2,8 @@
 #include "aloha/commands.h"
 #include "config_text.h"
 
+#include <string.h>
+
 static const char file_rules[] =
     "`--config FILE`, else `" CONFIG_FILE_USUAL
     "` if there is one. The name of a setting is that of\n"
@@ -31,6 +33,19 @@ static const char file_rules[] =
     "- Secrets do not stand in it, only where they lie: `secret-file = PATH`.\n\n"
     "[packaging/aloha.conf](../packaging/aloha.conf) has all settings with their defaults.\n";
 
+/* The example behind "like" is code, or whoever shows the page makes a link of it. */
+static void add_markdown_values(struct buf *out, const char *wanted)
+{
+    const char *example = strstr(wanted, " like ");
+
+    if (!example) {
+        buf_add_format(out, " %s |", wanted);
+        return;
+    }
+    example += strlen(" like ");
+    buf_add_format(out, " %.*s`%s` |", (int)(example - wanted), wanted, example);
+}
+
 static void add_markdown_option(struct buf *out, const struct option *option)
 {
     char flag[OPTION_NAME_SIZE_MAX], name[OPTION_NAME_SIZE_MAX + 6];
@@ -45,9 +60,10 @@ static void add_markdown_option(struct buf *out, const struct option *option)
     }
     config_environment_name(flag, name, sizeof name);
     option_describe_values(option, wanted);
-    buf_add_format(out, "| `--%s` | `%s` | %s%s%s%s%s | %s | %s |", flag, name, quote,
-                   option->def[0] ? option->def : "none", quote, unit[0] ? " " : "", unit, wanted,
-                   option->help);
+    buf_add_format(out, "| `--%s` | `%s` | %s%s%s%s%s |", flag, name, quote,
+                   option->def[0] ? option->def : "none", quote, unit[0] ? " " : "", unit);
+    add_markdown_values(out, wanted);
+    buf_add_format(out, " %s |", option->help);
 }
 
 static void add_markdown_group(struct buf *out, const struct option_group *group)
