@@ -108,6 +108,14 @@ static void cut(struct connection *connection)
     shutdown(fd, SHUT_RDWR);
 }
 
+/* A full AF_UNIX socket is not writable when it is shut, as a TCP one is: the library would wait for that, and
+ * the loop spin on its end. Told so, it writes and hears that there is nobody. */
+static void say_it_is_writable(struct web *web, int fd)
+{
+    struct lws_pollfd writable = {.fd = fd, .events = POLLIN | POLLOUT, .revents = POLLOUT};
+    lws_service_fd(web->context, &writable);
+}
+
 void web_socket_reap(struct web *web)
 {
     struct connection *connection, *next;
@@ -118,12 +126,16 @@ void web_socket_reap(struct web *web)
         bool overdue = now_ms(web) - connection->closing_since_ms >= CLOSE_WAIT_MS;
         if (connection->close_sent && !overdue)
             continue;
+        int fd = lws_get_socket_fd(connection->wsi);
+        bool stays_full = connection->close_sent && connection->bytes_read.by_offset;
         if (!connection->close_sent)
             send_close(connection);
         else
             cut(connection);
         /* The first time this starts the closing handshake; the second time it ends the socket. */
         lws_set_timeout(connection->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
+        if (stays_full)
+            say_it_is_writable(web, fd); /* if it is still there */
         any = true;
     }
     if (any)

@@ -131,6 +131,29 @@ describe('limits on a socket file', () => {
     });
   });
 
+  it('R26: a slow reader is gone soon after it was closed, though its socket stays full', async () => {
+    await withServer([...UNLIMITED, '--queue-max', '128'], async (server) => {
+      const roomId = freshRoom();
+      const sender = await Participant.join(server, roomId);
+      const deaf = await RawWebSocket.open(server);
+      deaf.send({ type: 'JoinRoom', roomId });
+      const { peerId } = await deaf.message();
+      await sender.receive('UserJoined');
+      deaf.connection.socket.pause();
+      while (!sender.queue.some(({ object }) => object.type === 'UserLeft')) {
+        sender.signal(peerId, 'x'.repeat(12_000));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const deadline = Date.now() + 20_000; // it stayed for ever
+      while ((await metric(server, 'aloha_connections')) > 1) {
+        assert.ok(Date.now() < deadline, 'it is still there');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      deaf.destroy();
+      sender.destroy();
+    });
+  });
+
   it('R4: a head that never gets whole is gone in time, with half its bytes or none', async () => {
     await withServer(UNLIMITED, async (server) => {
       for (const text of ['', 'GET /room/tea HTTP/1.1\r\nHo']) {
