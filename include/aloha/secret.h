@@ -5,7 +5,7 @@
 #include "aloha/config.h"
 #include "aloha/token.h"
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 enum { SECRET_SIZE_MIN = 32, SECRET_SIZE_MAX = 4096, SECRET_DIGEST_SIZE = 32 };
 
@@ -31,6 +31,9 @@ MUST_USE enum secret_verdict secret_read(struct secret *out, const struct secret
 
 /* Files of this user are good as well from here on: of whom root will become. */
 void secret_trust_user(uid_t user);
+
+/* NULL, or why a file that is this cannot have kept a secret, as a complaint about it. */
+const char *secret_file_fault(const struct stat *info);
 
 /* SHA-256 of it: a key of the right size, or something to compare in constant time.
  *   returns  false when there is no memory. */

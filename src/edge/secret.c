@@ -68,20 +68,22 @@ void secret_trust_user(uid_t user)
     trusted_user = user;
 }
 
-static bool is_safe(const struct stat *info, enum reach reach, const char *path,
-                    struct complaint complaint)
+static const char *fault_of(const struct stat *info, enum reach reach)
 {
     mode_t open_to = S_IRWXG | S_IRWXO;
 
     if (!S_ISREG(info->st_mode))
-        return fail(complaint, path, "is not a file");
+        return "is not a file";
     if (info->st_uid != 0 && info->st_uid != geteuid() && info->st_uid != trusted_user)
-        return fail(complaint, path, "belongs to another user; chown it");
+        return "belongs to another user; chown it";
     if (reach == GROUP_IF_ROOTS && info->st_uid == 0)
         open_to &= ~(mode_t)S_IRGRP;
-    if (info->st_mode & open_to)
-        return fail(complaint, path, "can be read by others; chmod 600 it");
-    return true;
+    return info->st_mode & open_to ? "can be read by others; chmod 600 it" : NULL;
+}
+
+const char *secret_file_fault(const struct stat *info)
+{
+    return fault_of(info, OWNER_ONLY);
 }
 
 static bool read_file(struct secret *out, int fd, const char *path, enum reach reach,
@@ -91,8 +93,9 @@ static bool read_file(struct secret *out, int fd, const char *path, enum reach r
 
     if (fstat(fd, &info) != 0)
         return fail(complaint, path, strerror(errno));
-    if (!is_safe(&info, reach, path, complaint))
-        return false;
+    const char *fault = fault_of(&info, reach);
+    if (fault)
+        return fail(complaint, path, fault);
     ssize_t size = read_whole(fd, out->text, sizeof out->text);
     if (size < 0)
         return fail(complaint, path, strerror(errno));

@@ -2,6 +2,7 @@
 #include "tls_private.h"
 
 #include "aloha/hosts.h"
+#include "aloha/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,8 @@ void tls_forget(struct str *text)
     *text = (struct str){NULL, 0};
 }
 
-static bool read_whole(int fd, const char *path, struct str *out, struct tls_complaint complaint)
+static bool read_whole(int fd, const char *path, struct str *out, bool is_private,
+                       struct tls_complaint complaint)
 {
     struct stat info;
     size_t used = 0;
@@ -66,6 +68,8 @@ static bool read_whole(int fd, const char *path, struct str *out, struct tls_com
 
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         return tls_complain(complaint, path, "is not a file");
+    if (is_private && secret_file_fault(&info))
+        return tls_complain(complaint, path, secret_file_fault(&info));
     char *bytes = malloc(TLS_FILE_SIZE_MAX);
     if (!bytes)
         return tls_complain(complaint, path, "no memory");
@@ -80,12 +84,13 @@ static bool read_whole(int fd, const char *path, struct str *out, struct tls_com
     return tls_complain(complaint, path, got < 0 ? strerror(errno) : "is too long");
 }
 
-bool tls_read_file(const char *path, struct str *out, struct tls_complaint complaint)
+bool tls_read_file(const char *path, struct str *out, bool is_private,
+                   struct tls_complaint complaint)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return tls_complain(complaint, path, strerror(errno));
-    bool done = read_whole(fd, path, out, complaint);
+    bool done = read_whole(fd, path, out, is_private, complaint);
     close(fd);
     return done;
 }
@@ -354,7 +359,8 @@ SSL_CTX *tls_pair_load(const char *cert_file, const char *key_file, struct tls_f
     struct str cert = {NULL, 0}, key = {NULL, 0};
     SSL_CTX *context = NULL;
 
-    if (tls_read_file(cert_file, &cert, complaint) && tls_read_file(key_file, &key, complaint))
+    if (tls_read_file(cert_file, &cert, false, complaint) &&
+        tls_read_file(key_file, &key, false, complaint))
         context = load(cert, cert_file, key, key_file, true, facts, complaint);
     tls_forget(&cert);
     tls_forget(&key);

@@ -32,8 +32,10 @@ SSL_CTX *tls_pair_of_text(struct str text, const char *name, struct tls_facts *f
                           struct tls_complaint complaint);
 /* Whether the certificate is for that name of --host. */
 bool tls_pair_has_name(SSL_CTX *context, struct str host);
-/* Reads a whole file; malloc()ed, to be freed with tls_forget(). False with a complaint. */
-bool tls_read_file(const char *path, struct str *out, struct tls_complaint complaint);
+/* Reads a whole file; malloc()ed, to be freed with tls_forget(). False with a complaint.
+ *   is_private  it must be of root or of this user, and open to nobody else */
+bool tls_read_file(const char *path, struct str *out, bool is_private,
+                   struct tls_complaint complaint);
 void tls_forget(struct str *text); /* wipes and frees */
 /* "2026-03-01T10:15:02Z". */
 void tls_write_time(int64_t time_s, char out[TLS_TIME_SIZE]);

@@ -297,7 +297,7 @@ static SSL_CTX *load_kept(const char *path, const struct hosts *hosts, struct tl
 
     if (access(path, F_OK) != 0)
         return NULL;
-    if (tls_read_file(path, &text, complaint))
+    if (tls_read_file(path, &text, true, complaint))
         context = tls_pair_of_text(text, path, facts, complaint);
     tls_forget(&text);
     if (!context)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -685,6 +685,24 @@ describe('self-signed', () => {
         const fingerprint = await shown(server);
         assert.notEqual(fingerprint, old.fingerprint);
         assert.equal(new X509Certificate(readFileSync(pem(server))).fingerprint256, fingerprint);
+      }, { stateDir });
+    }
+  });
+
+  it('one whose key others could have read, or have put there, is made anew', async () => {
+    const isRoot = process.getuid?.() === 0;
+    for (const spoil of [(/** @type {string} */ file) => chmodSync(file, 0o640), ...(isRoot ? [(/** @type {string} */ file) => chownSync(file, 12345, 12345)] : [])]) {
+      let stateDir = '';
+      let fingerprint = /** @type {string | undefined} */ ('');
+      await withServer(['--tls', 'self-signed'], async (server) => {
+        stateDir = server.stateDir;
+        fingerprint = await shown(server);
+      });
+      spoil(path.join(stateDir, 'self-signed.pem'));
+      await withServer(['--tls', 'self-signed'], async (server) => {
+        assert.notEqual(await shown(server), fingerprint);
+        await server.logged('tls_self_signed_unusable');
+        assert.equal(statSync(pem(server)).mode & 0o777, 0o600);
       }, { stateDir });
     }
   });
