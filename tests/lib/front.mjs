@@ -30,6 +30,13 @@ function changeOf(section, proxy) {
   return [row[1], row[2]];
 }
 
+/** What Caddy needs besides, to send on who leaves out the slash at the end of a path. */
+function lineMore() {
+  const line = /Caddy wants a line more:\s`(.+?)`/.exec(page);
+  assert.ok(line, 'docs/operations.md says which line');
+  return line[1];
+}
+
 /** Replaces a text that has to be there. @param {string} text @param {string} from @param {string} to */
 function replaced(text, from, to) {
   assert.ok(text.includes(from), `the recipe has "${from}":\n${text}`);
@@ -114,6 +121,7 @@ export class Front {
     this.base = below ? '/calls' : '';
     let recipe = recipeOf(PROXIES[name].language);
     if (below) recipe = replaced(recipe, ...changeOf('Below a path', name));
+    if (below && name === 'Caddy') recipe = replaced(recipe, '\treverse_proxy', `\t${lineMore()}\n\treverse_proxy`);
     if (typeof server.port === 'string') {
       const [from, to] = changeOf('Through a socket file', name);
       const address = replaced(from, from, to).replace(/^(?:server|reverse_proxy)( aloha)? /, '');

@@ -68,6 +68,11 @@ for (const one of /** @type {Case[]} */ (PROXY_NAMES.flatMap((name) => [{ name }
       const top = await front.get(`${front.base}/`);
       assert.equal(top.status, 302);
       assert.match(top.headers.location, new RegExp(`^${front.base}/room/[0-9a-f-]{36}$`));
+      if (front.base) {
+        const bare = await front.get(front.base);
+        assert.ok([301, 302].includes(bare.status), `${bare.status}`);
+        assert.match(bare.headers.location, new RegExp(`^(https://[^/]+)?${front.base}/`));
+      }
       const room = await front.get(`${front.base}/room/tea`);
       assert.equal(room.status, 200);
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
