@@ -136,10 +136,16 @@ static bool add(struct listener *listener, uv_loop_t *loop, int fd, const char *
     return true;
 }
 
-static void hint(const char *option, char *problem, size_t problem_size)
+/* What helps, behind why the kernel has refused a port. */
+static void hint(int error, const char *option, char *problem, size_t problem_size)
 {
     size_t size = strlen(problem);
-    snprintf(problem + size, problem_size - size, "; %s takes another", option);
+
+    if (error == EADDRINUSE)
+        snprintf(problem + size, problem_size - size, "; %s takes another", option);
+    else if (error == EACCES)
+        snprintf(problem + size, problem_size - size,
+                 "; %s takes another, and root or a socket of systemd this one", option);
 }
 
 /* Listens on the addresses of a list; one that takes a free port gives it to those behind it. */
@@ -158,8 +164,8 @@ static bool open_all(struct listener *listener, uv_loop_t *loop,
         if (options->digits_only && socket_path(address))
             continue;
         int fd = socket_listen(address, port, options->socket_mode, problem, problem_size);
-        if (fd < 0 && errno == EADDRINUSE && !socket_path(address))
-            hint(options->port_option, problem, problem_size);
+        if (fd < 0 && !socket_path(address))
+            hint(errno, options->port_option, problem, problem_size);
         if (fd < 0)
             return false;
         if (!port)

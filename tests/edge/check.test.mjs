@@ -1,14 +1,14 @@
 // aloha check: what an operator is told before anything breaks. Every error is what a start says, word for word.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { Authority } from '../lib/certificates.mjs';
 import { assertServes } from '../lib/participant.mjs';
-import { Server, UNLIMITED, runToEnd, startServer } from '../lib/server.mjs';
+import { Server, UNLIMITED, binaryPath, runToEnd, startServer } from '../lib/server.mjs';
 
 const FREE = ['--bind', '127.0.0.1', '--port', '0', '--ops-port', '0'];
 
@@ -124,6 +124,14 @@ describe('aloha check', () => {
       { verdict: 'error', text: `cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: '--port takes another' }, ['--port', String(port)]));
     await isError('public port', { verdict: 'error', text: 'cannot listen on port 3999 of 192.0.2.1: Cannot assign requested address', remedy: '' }, ['--bind', '192.0.2.1', '--port', '3999']);
   });
+
+  it('error: a port below 1024, for whom it is not', { skip: process.getuid?.() !== 0 && 'only root can become nobody' }, () => inDirectory(async (dir) => {
+    const binary = path.join(dir, 'aloha');
+    chmodSync(dir, 0o755);
+    copyFileSync(binaryPath(), binary); // where the unprivileged can reach it
+    const rows = await check(['--port', '1'], {}, (_, args) => ['setpriv', ['--reuid=65534', '--clear-groups', binary, ...args]]);
+    assert.deepEqual(rows.get('public port'), { verdict: 'error', text: 'cannot listen on port 1 of 127.0.0.1: Permission denied', remedy: '--port takes another, and root or a socket of systemd this one' });
+  }));
 
   it('error: a taken operator port', () => withTakenPort((port) => isError('operator port',
     { verdict: 'error', text: `the operator's plane: cannot listen on port ${port} of 127.0.0.1: Address already in use`, remedy: '--ops-port takes another' }, ['--ops-port', String(port)])));
