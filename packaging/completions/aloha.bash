@@ -72,13 +72,17 @@ _aloha() {
     --help) words='serving tls proxy operator log state process limits general all' ;;
     *)
         case ${COMP_WORDS[1]} in
-        help) words='serving tls proxy operator log state process limits general all' ;;
-        version) words='' ;;
-        ctl) words='status rooms room close-room remove drain reload log-level health ready metrics' ;;
+        help) ((COMP_CWORD > 2)) || words='serving tls proxy operator log state process limits general all' ;;
+        version) ((COMP_CWORD > 2)) || words='' ;;
+        ctl) ((COMP_CWORD > 2)) || words='status rooms room close-room remove drain reload log-level health ready metrics' ;;
         *) words='--port --bind --host --origin --allow-no-origin --assets --tls --tls-cert --tls-key --redirect-port --trusted-proxies --socket-mode --base-path --ops-bind --ops-port --ops-token-file --metrics-open --log-level --log-format --state-dir --secret-file --user --sandbox --message-max --json-depth-max --json-values-max --rate-messages --burst-messages --rate-bytes --burst-bytes --rate-joins --burst-joins --room-peers-max --rooms-max --resume-seconds --backlog-messages --backlog-max --backlogs-max --join-deadline --ping-after --gone-after --queue-max --queue-messages --queues-max --connections-max --connections-per-address --rate-connections --burst-connections --drain-grace --config --print-config --check --help --version' ;;
         esac
         ((COMP_CWORD > 1)) || words+=' check help version ctl'
         ;;
+    esac
+    case ${COMP_WORDS[1]}-$before in
+    ctl-drain) words='on off' ;;
+    ctl-log-level) words='error warning info debug' ;;
     esac
     COMPREPLY=()
     while read -r at; do

@@ -3,10 +3,12 @@
 complete -c aloha -f
 complete -c aloha -n __fish_use_subcommand -a check -d "Tells what is wrong with these options and machine"
 complete -c aloha -n __fish_use_subcommand -a help -d "Shows the options"
-complete -c aloha -n '__fish_seen_subcommand_from help' -a 'serving tls proxy operator log state process limits general all'
+complete -c aloha -n '__fish_seen_subcommand_from help; and not __fish_seen_subcommand_from serving tls proxy operator log state process limits general all' -a 'serving tls proxy operator log state process limits general all'
 complete -c aloha -n __fish_use_subcommand -a version -d "Shows the version"
 complete -c aloha -n __fish_use_subcommand -a ctl -d "Asks the running server, or tells it what to do"
-complete -c aloha -n '__fish_seen_subcommand_from ctl' -a 'status rooms room close-room remove drain reload log-level health ready metrics'
+complete -c aloha -n '__fish_seen_subcommand_from ctl; and not __fish_seen_subcommand_from status rooms room close-room remove drain reload log-level health ready metrics' -a 'status rooms room close-room remove drain reload log-level health ready metrics'
+complete -c aloha -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from drain; and not __fish_seen_subcommand_from on off' -a 'on off'
+complete -c aloha -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from log-level; and not __fish_seen_subcommand_from error warning info debug' -a 'error warning info debug'
 complete -c aloha -l port -x -d 'TCP port of the pages and of the WebSocket'
 complete -c aloha -l bind -x -d 'Addresses to listen on'
 complete -c aloha -l host -x -d 'Names that this server is called by'

@@ -73,6 +73,11 @@ static bool takes_options(const struct command_row *row)
     return strcmp(row->words, "options") == 0;
 }
 
+/* What stands behind a word of `aloha ctl`. */
+static const struct {
+    const char *word, *choices;
+} ctl_choices[] = {{"drain", "on off"}, {"log-level", "error warning info debug"}};
+
 /* ---- bash ---- */
 
 static const char bash_begin[] =
@@ -140,10 +145,19 @@ static void add_bash_commands(struct buf *out)
     for (size_t i = 0; i < command_count; i++) {
         if (takes_options(&command_rows[i]))
             continue;
-        buf_add_format(out, "        %s) words='", command_rows[i].name);
+        buf_add_format(out, "        %s) ((COMP_CWORD > 2)) || words='", command_rows[i].name);
         add_words(out, command_rows[i].words);
         buf_add(out, STR("' ;;\n"));
     }
+}
+
+static void add_bash_ctl(struct buf *out)
+{
+    buf_add(out, STR("    case ${COMP_WORDS[1]}-$before in\n"));
+    for (size_t i = 0; i < ARRAY_SIZE(ctl_choices); i++)
+        buf_add_format(out, "    ctl-%s) words='%s' ;;\n", ctl_choices[i].word,
+                       ctl_choices[i].choices);
+    buf_add(out, STR("    esac\n"));
 }
 
 void config_write_bash(struct buf *out)
@@ -163,6 +177,7 @@ void config_write_bash(struct buf *out)
     for (size_t i = 0; i < command_count; i++)
         buf_add_format(out, " %s", command_rows[i].name);
     buf_add(out, STR("'\n        ;;\n    esac\n"));
+    add_bash_ctl(out);
     buf_add(out, str_of(bash_end));
 }
 
@@ -212,11 +227,14 @@ void config_write_zsh(struct buf *out)
         add_quoted(out, text_brief(command_rows[i].help), ":\\");
         buf_add(out, STR("'\n"));
     }
-    buf_add(out, STR(")\nif ((CURRENT > 2)); then\n    case $words[2] in\n"));
+    buf_add(out, STR(")\nif ((CURRENT > 2)); then\n    case $words[2]-$words[CURRENT-1] in\n"));
+    for (size_t i = 0; i < ARRAY_SIZE(ctl_choices); i++)
+        buf_add_format(out, "    ctl-%s) compadd -- %s; return ;;\n", ctl_choices[i].word,
+                       ctl_choices[i].choices);
     for (size_t i = 0; i < command_count; i++) {
         if (takes_options(&command_rows[i]))
             continue;
-        buf_add_format(out, "    %s) compadd -- ", command_rows[i].name);
+        buf_add_format(out, "    %s-*) ((CURRENT > 3)) || compadd -- ", command_rows[i].name);
         add_words(out, command_rows[i].words);
         buf_add(out, STR("; return ;;\n"));
     }
@@ -277,11 +295,21 @@ void config_write_fish(struct buf *out)
                        row->name, (int)brief.size, brief.text);
         if (!row->words[0] || takes_options(row))
             continue;
-        buf_add_format(out, "complete -c aloha -n '__fish_seen_subcommand_from %s' -a '",
+        buf_add_format(out,
+                       "complete -c aloha -n '__fish_seen_subcommand_from %s; and not "
+                       "__fish_seen_subcommand_from ",
                        row->name);
+        add_words(out, row->words);
+        buf_add(out, STR("' -a '"));
         add_words(out, row->words);
         buf_add(out, STR("'\n"));
     }
+    for (size_t i = 0; i < ARRAY_SIZE(ctl_choices); i++)
+        buf_add_format(out,
+                       "complete -c aloha -n '__fish_seen_subcommand_from ctl; and "
+                       "__fish_seen_subcommand_from %s; and not "
+                       "__fish_seen_subcommand_from %s' -a '%s'\n",
+                       ctl_choices[i].word, ctl_choices[i].choices, ctl_choices[i].choices);
     for (size_t i = 0; (option = config_option(i, NULL)); i++)
         add_fish_option(out, option);
 }

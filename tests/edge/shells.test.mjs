@@ -44,7 +44,12 @@ describe('completion', () => {
     assert.deepEqual(bash(['aloha', '--port', '']), []);
     has(bash(['aloha', 'help', '']), TOPICS);
     assert.deepEqual(bash(['aloha', '--help', 'lim']), ['limits']);
+    assert.deepEqual(bash(['aloha', 'help', 'limits', '']), []);
     assert.deepEqual(bash(['aloha', 'version', '']), []);
+    assert.deepEqual(bash(['aloha', 'ctl', 'dr']), ['drain']);
+    assert.deepEqual(bash(['aloha', 'ctl', 'drain', '']), ['off', 'on']);
+    assert.deepEqual(bash(['aloha', 'ctl', 'log-level', 'w']), ['warning']);
+    assert.deepEqual(bash(['aloha', 'ctl', 'status', '']), []);
     assert.deepEqual(bash(['aloha', '--config', 'a']), ['a file.pem']);
     assert.deepEqual(bash(['aloha', '--config', '=', 'a']), ['a file.pem']);
     assert.ok(!bash(['aloha', '--port', '1', '']).includes('help'), 'a command comes first');
@@ -65,6 +70,11 @@ describe('completion', () => {
     assert.deepEqual(fish('aloha --log-level '), ['debug', 'error', 'info', 'warning']);
     assert.deepEqual(fish('aloha --log-level=w'), ['--log-level=warning']);
     has(fish('aloha help '), TOPICS);
+    assert.deepEqual(fish('aloha help limits '), []);
+    assert.deepEqual(fish('aloha ctl dr'), ['drain']);
+    assert.deepEqual(fish('aloha ctl drain '), ['off', 'on']);
+    assert.deepEqual(fish('aloha ctl log-level w'), ['warning']);
+    assert.deepEqual(fish('aloha ctl status '), []);
     assert.deepEqual(fish('aloha --port '), []);
     assert.deepEqual(fish('aloha --config a'), ['a file.pem']);
   });
@@ -105,6 +115,10 @@ describe('completion', () => {
       ['aloha hel', 'aloha help'],
       ['aloha help lim', 'aloha help limits'],
       ['aloha --help lim', 'aloha --help limits'],
+      ['aloha ctl dr', 'aloha ctl drain'],
+      ['aloha ctl drain of', 'aloha ctl drain off'],
+      ['aloha ctl log-level w', 'aloha ctl log-level warning'],
+      ['aloha ctl status dr', 'aloha ctl status dr'],
       ['aloha --config=a', 'aloha --config=a\\ file.pem'],
       ['aloha --print', 'aloha --print-config'],
     ];
