@@ -34,6 +34,7 @@ struct check_facts {
     int64_t certificate_expires_s;
     bool certificate_is_trusted; /* by this machine */
     bool tls_key_is_open;        /* others can read the file */
+    bool tls_is_read_once;       /* who it would run as cannot read both files */
     bool host_is_certified[HOSTS_MAX];
 
     char key_file[256]; /* of the resume tokens, there or not; empty: there is no place for one */

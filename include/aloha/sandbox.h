@@ -54,6 +54,10 @@ struct sandbox_user {
 MUST_USE bool sandbox_find_user(const char *wanted, struct sandbox_user *out, char *problem,
                                 size_t problem_size);
 
+/* Tells whether who this process will be can read a file: a child of ours becomes them and tries. False
+ * too if that cannot be found out. Not for the sandbox, where there are no children. */
+bool sandbox_user_can_read(const struct sandbox_user *user, const char *path);
+
 /* Makes the state directory (config.h) for who this process will be, unless it is there. By default it
  * is /var/lib/aloha then, for root's home is closed to others. To be called before anybody looks for
  * it; does nothing for who does not change. That it could not be made is told by who needs it. */

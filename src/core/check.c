@@ -195,12 +195,17 @@ static bool judge_tls_key(facts_t *facts, struct check_row *row)
 {
     if (facts->tls != CHECK_TLS_FILES || facts->certificate_problem[0])
         return false;
-    if (!facts->tls_key_is_open) {
+    if (facts->tls_key_is_open) {
+        check_say(row, CHECK_WARNING, "everybody on this machine can read it");
+        check_advise(row, "chmod o= the file of --tls-key");
+    } else if (facts->tls_is_read_once) {
+        check_say(row, CHECK_WARNING,
+                  "the user \"%s\" cannot read it or the certificate: renewed ones are not taken",
+                  facts->user);
+        check_advise(row, "copies of both that this user owns");
+    } else {
         check_say(row, CHECK_OK, "it is the certificate's, and closed to others");
-        return true;
     }
-    check_say(row, CHECK_WARNING, "everybody on this machine can read it");
-    check_advise(row, "chmod o= the file of --tls-key");
     return true;
 }
 

@@ -178,7 +178,8 @@ static void look_at_operator(const struct config *config, struct check_facts *fa
 
 /* ---- the certificate ---- */
 
-static void look_at_certificate(const struct config *config, struct check_facts *facts)
+static void look_at_certificate(const struct config *config, const struct sandbox_user *user,
+                                struct check_facts *facts)
 {
     struct tls_complaint complaint = {facts->certificate_problem,
                                       sizeof facts->certificate_problem};
@@ -197,6 +198,8 @@ static void look_at_certificate(const struct config *config, struct check_facts 
     facts->certificate_expires_s = tls.expires_s;
     facts->certificate_is_trusted = tls.trusted;
     facts->tls_key_is_open = stat(config->tls_key, &info) == 0 && info.st_mode & S_IRWXO;
+    facts->tls_is_read_once = !sandbox_user_can_read(user, config->tls_cert) ||
+                              !sandbox_user_can_read(user, config->tls_key);
     for (size_t i = 0; i < config->hosts.count; i++)
         facts->host_is_certified[i] = tls_pair_has_name(context, config->hosts.items[i]);
     SSL_CTX_free(context);
@@ -344,7 +347,7 @@ int check_run(const struct config *config, const struct sandbox_user *user)
     look_at_user(user, &facts);
     look_at_ports(config, &facts);
     look_at_operator(config, &facts);
-    look_at_certificate(config, &facts);
+    look_at_certificate(config, user, &facts);
     look_at_key(config, &facts);
     look_at_machine(&facts);
     check_judge(&report, &facts);

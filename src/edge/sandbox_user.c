@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- who ---- */
@@ -196,4 +197,20 @@ bool sandbox_become(const struct sandbox_user *user)
         return false;
     errno = EPERM;
     return !can_return(user);
+}
+
+bool sandbox_user_can_read(const struct sandbox_user *user, const char *path)
+{
+    int status = -1;
+
+    if (!user->changes)
+        return access(path, R_OK) == 0;
+    pid_t child = fork();
+    if (child == 0) {
+        bool can = sandbox_become(user) && open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) >= 0;
+        _exit(can ? 0 : 1);
+    }
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import { Authority } from '../lib/certificates.mjs';
 import { assertServes } from '../lib/participant.mjs';
 import { Server, UNLIMITED, binaryPath, runToEnd, startServer } from '../lib/server.mjs';
+import { giveToServer, serverBecomes } from '../lib/user.mjs';
 
 const FREE = ['--bind', '127.0.0.1', '--port', '0', '--ops-port', '0'];
 
@@ -241,6 +242,13 @@ describe('aloha check', () => {
   it('warning: a certificate that nobody trusts, that ends soon, that is not for a name of ours, and a key that is open', () => inDirectory(async (dir) => {
     const { cert, key } = certificate(dir, 'good', ['call.example.org'], { to: 90.5 });
     const options = ['--tls-cert', cert, '--tls-key', key];
+    if (serverBecomes) {
+      assert.deepEqual((await check(options)).get('its key'), {
+        verdict: 'warning', text: `the user "${serverBecomes}" cannot read it or the certificate: renewed ones are not taken`,
+        remedy: 'copies of both that this user owns',
+      });
+    }
+    giveToServer(dir, cert, key);
     const rows = await check([...options, '--host', 'call.example.org'], { SSL_CERT_FILE: authority.file });
     assert.deepEqual(rows.get('certificate'), { verdict: 'ok', text: 'good for 90 days', remedy: '' });
     assert.deepEqual(rows.get('its names'), { verdict: 'ok', text: 'it is for all names of --host', remedy: '' });

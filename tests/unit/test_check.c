@@ -130,6 +130,14 @@ TEST(certificates)
     EXPECT_ROW("ok: good for 60 days", "certificate");
     EXPECT_ROW("ok: it is for all names of --host", "its names");
     EXPECT_ROW("ok: it is the certificate's, and closed to others", "its key");
+    facts.tls_is_read_once = true;
+    strcpy(facts.user, "nobody");
+    EXPECT_ROW(
+        "warning: the user \"nobody\" cannot read it or the certificate: renewed ones are not "
+        "taken -> "
+        "copies of both that this user owns",
+        "its key");
+    facts.tls_is_read_once = false;
     facts.host_is_certified[1] = false;
     EXPECT_ROW(
         "warning: it is not for www.example.org, which --host names -> get one for all names of "
