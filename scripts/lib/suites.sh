@@ -263,6 +263,11 @@ node_tests() {
     return "$status"
 }
 
+# The option that says how many files run at the same time; an old node has none, and another default.
+at_once() { # number
+    [[ $(node --help) != *--test-concurrency* ]] && echo --test || echo "--test-concurrency=$1"
+}
+
 suite_js() {
     local project
     while read -r project; do
@@ -274,21 +279,21 @@ suite_js() {
 
 suite_edge() {
     build debug "$root/build/debug" all
-    ALOHA_BIN=$root/build/debug/aloha node_tests edge
+    ALOHA_BIN=$root/build/debug/aloha node_tests edge "$(at_once 2)" # much of it waits
 }
 
 # What is said on the public port, said once more over TLS. The other files are about other things.
 suite_tls() {
     local test_files='/(attacks|doors|drain|http-.*|lifecycle|limits|names|rooms|seats|slow|vectors|ws-.*)\.test\.mjs$'
     build debug "$root/build/debug" aloha
-    ALOHA_TEST_TLS=1 ALOHA_BIN=$root/build/debug/aloha node_tests edge
+    ALOHA_TEST_TLS=1 ALOHA_BIN=$root/build/debug/aloha node_tests edge "$(at_once 2)"
 }
 
 # What a sanitizer's build hides: its own sandbox table, the hardened functions, the order of things in time.
 suite_release() {
     local test_files='/(ctl|drain|lifecycle|operator.*|rooms|sandbox|sockets|systemd|tls|ws-frames)\.test\.mjs$'
     build release "$root/build/release" aloha
-    ALOHA_BIN=$root/build/release/aloha node_tests edge
+    ALOHA_BIN=$root/build/release/aloha node_tests edge "$(at_once 3)"
 }
 
 # What node tests have printed for a person, from its TAP into what scripts/test shows at the end.
@@ -329,10 +334,8 @@ suite_packages() {
 
 # One at a time: browsers that share two cores would only test each other's patience.
 suite_e2e() {
-    local one_by_one=()
     build debug "$root/build/debug" aloha
-    [[ $(node --help) != *--test-concurrency* ]] || one_by_one=(--test-concurrency=1)
-    ALOHA_BIN=$root/build/debug/aloha node_tests e2e "${one_by_one[@]}"
+    ALOHA_BIN=$root/build/debug/aloha node_tests e2e "$(at_once 1)"
 }
 
 # Built by gcc without sanitizers, which valgrind cannot stand, and with the names of lines.

@@ -30,8 +30,10 @@ describe('on a socket file', () => {
     await assertServes(server);
     const [a, b] = await roomOf(server, 2);
     const large = 'x'.repeat(60_000);
-    for (let i = 0; i < 50; i++) a.signal(b.peerId, large);
-    for (let i = 0; i < 50; i++) assert.equal((await b.receive('Signal')).message, large);
+    for (let round = 0; round < 5; round++) { // what is on the way fits the queue, however busy this machine is
+      for (let i = 0; i < 10; i++) a.signal(b.peerId, large);
+      for (let i = 0; i < 10; i++) assert.equal((await b.receive('Signal')).message, large);
+    }
     a.destroy();
     b.destroy();
   });
