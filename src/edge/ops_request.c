@@ -66,9 +66,12 @@ static enum MHD_Result take_header(void *ctx, enum MHD_ValueKind kind, const cha
         {STR("transfer-encoding"), NULL, NULL, &request->has_transfer_encoding},
     };
 
+    /* The library takes a blank before the colon for a part of the name (RFC 9112 section 5.1): F9. */
+    struct str bare = str_trim((struct str){name, name_size});
+
     (void)kind;
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        if (!str_equal_nocase((struct str){name, name_size}, places[i].name))
+        if (!str_equal_nocase(bare, places[i].name))
             continue;
         if (places[i].is_there) {
             *places[i].is_there = true;
