@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LAG_MAX_MS = 1000, LAG_REMEMBERED_MS = 5000 };
+enum { LAG_MAX_MS = 1000, LAG_REMEMBERED_MS = 5000, THROTTLED_LOG_MS = 60 * 1000 };
 
 /* A question that comes at the end of a stall is answered before the pulse is felt again, so what is overdue
  * counts too. */
@@ -208,6 +208,17 @@ static bool is_refusal(unsigned status)
     return status == MHD_HTTP_UNAUTHORIZED || status == 429;
 }
 
+/* Whoever asks without end is refused without end: the log has room for others, its errors above all. */
+static bool may_log_throttled(struct ops *ops)
+{
+    uint64_t now_ms = uv_now(ops->loop);
+
+    if (now_ms < ops->throttled_log_ms)
+        return false;
+    ops->throttled_log_ms = now_ms + THROTTLED_LOG_MS;
+    return true;
+}
+
 static struct log_field client_field(const struct caller *caller)
 {
     struct ip none = {0};
@@ -215,8 +226,7 @@ static struct log_field client_field(const struct caller *caller)
     return is_local ? log_text("client", "socket") : log_address("client", caller->ip);
 }
 
-void ops_log_request(const struct ops *ops, const struct request *request,
-                     const struct reply *reply)
+void ops_log_request(struct ops *ops, const struct request *request, const struct reply *reply)
 {
     const struct operator_decision *decision = &request->decision;
     const struct operator_route *route =
@@ -226,6 +236,8 @@ void ops_log_request(const struct ops *ops, const struct request *request,
     char token[9], what[64];
 
     if (!is_refusal(reply->status) && (decision->fault || !route || !route->is_logged))
+        return;
+    if (reply->status == 429 && !may_log_throttled(ops))
         return;
     fields[count++] = client_field(request->caller);
     if (!is_refusal(reply->status)) {

@@ -50,9 +50,10 @@ struct ops {
     struct request *held_back;
     uint32_t not_ready; /* as we were told; bits by enum not_ready */
     uint64_t started_ms;
-    uint64_t pulse_ms;    /* when the pulse was last felt */
-    uint64_t lag_ms;      /* the most it has been late lately ... */
-    uint64_t lag_seen_ms; /* ... and when that was */
+    uint64_t pulse_ms;         /* when the pulse was last felt */
+    uint64_t lag_ms;           /* the most it has been late lately ... */
+    uint64_t lag_seen_ms;      /* ... and when that was */
+    uint64_t throttled_log_ms; /* when a 429 may be logged again */
 };
 
 /* What goes back. */
@@ -85,7 +86,6 @@ void ops_act(struct ops *ops, const struct request *request, struct reply *reply
 uint64_t ops_recent_lag_ms(const struct ops *ops);
 
 /* Writes down who has asked for what, and what came of it (SECURITY R45). */
-void ops_log_request(const struct ops *ops, const struct request *request,
-                     const struct reply *reply);
+void ops_log_request(struct ops *ops, const struct request *request, const struct reply *reply);
 
 #endif

@@ -246,6 +246,8 @@ describe('admin API', () => {
       assert.equal((await askOperator(fresh, 'GET', '/healthz')).status, 200);
       const refused = await fresh.logged('operator_refused', { status: '429' });
       assert.equal(refused.client, '127.0.0.0/24');
+      const lines = fresh.stderr.split('\n').filter((line) => /event=operator_refused .*status=429/.test(line));
+      assert.equal(lines.length, 1, 'R69: who asks on takes no room from others in the log');
       await fresh.endsCleanly();
     } finally {
       fresh.child.kill('SIGKILL');
