@@ -53,8 +53,9 @@ async function liveALife(server) {
   await forger.receiveError('bad-resume-token');
 
   // Refused origins, garbage, bad messages, and pages of rooms.
+  // From an address that no server has: the cut one may be told, the whole one not even at the debug level.
   for (const origin of ['https://said-origin.example', `http://${server.host}.evil.example`]) {
-    const page = new Participant(server, { origin, headers });
+    const page = new Participant(server, { origin, options: { localAddress: '127.1.2.3' } });
     await page.closed();
   }
   for (const text of ['SaidBad\n\u001b[31m', '{"type":"SaidType"}', JSON.stringify({ type: 'Signal', peerId: ann.peerId, message: 'SaidMessage' })]) forger.send(text);
@@ -77,7 +78,7 @@ async function liveALife(server) {
   for (const one of [ben, back, knocking, forger]) one.destroy();
 
   const peers = [...people, back].map((one) => one.peerId);
-  return { never: ['Said', 'said-origin', FORWARDED, 'aaaa:bbbb', '198.51.100', roomId, forged, ...people.map((one) => one.joined.resumeToken)], atInfo: [...peers, 'evil.example', 'origin.example'] };
+  return { never: ['Said', 'said-origin', FORWARDED, '127.1.2.3', 'aaaa:bbbb', '198.51.100', roomId, forged, ...people.map((one) => one.joined.resumeToken)], atInfo: [...peers, 'evil.example', 'origin.example'] };
 }
 
 describe('the log tells nothing', () => {
@@ -90,6 +91,7 @@ describe('the log tells nothing', () => {
         await server.logged('origin_refused'); // these two come with the next second
         await server.logged('resume_refused');
         await server.endsCleanly();
+        assert.equal(server.log.some((line) => Object.values(line).includes('127.1.2.0/24')), level === 'debug');
         for (const event of ['listening', 'ready', 'room_opened', 'draining', 'closed']) assert.ok(server.log.some((line) => line.event === event), event);
         assert.ok(assertTellsNothing(server.stderr, secrets) >= 7);
         assert.equal(server.log.filter((line) => line.event === 'forged').length, 0);
