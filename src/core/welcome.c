@@ -5,7 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COLUMNS = 80, CODE_MARGIN = 2, LABEL_COLUMNS = 20, FINGERPRINT_LINE = 16 * 3 };
+enum {
+    COLUMNS = 80,
+    CODE_MARGIN = 2,
+    LABEL_COLUMNS = 20,
+    FINGERPRINT_LINE = 16 * 3,
+    SIDE_LINES_MAX = 8
+};
 
 /* ---- which addresses ---- */
 
@@ -227,38 +233,72 @@ static void add_missing(const struct welcome *welcome, struct buf *out)
     }
 }
 
-static void add_certificate(const struct welcome *welcome, struct buf *out)
+/* Writes the fingerprint in lines of so many bytes. Returns the count of lines. */
+static size_t cut_fingerprint(const struct welcome *welcome, size_t bytes,
+                              char lines[][FINGERPRINT_LINE + 1])
 {
-    const char *rest = welcome->fingerprint;
-    char text[FINGERPRINT_LINE + 1];
+    struct str rest = str_of(welcome->fingerprint);
+    size_t count = 0;
 
-    if (!welcome->https || !rest)
-        return;
-    add_line(welcome, out, "Certificate", plain_style,
-             "browsers warn of it once; it is ours when its SHA-256 is");
-    while (*rest) {
-        snprintf(text, sizeof text, "%.*s", FINGERPRINT_LINE - (strlen(rest) > FINGERPRINT_LINE),
-                 rest);
-        add_line(welcome, out, "", plain_style, text);
-        rest += strlen(rest) > FINGERPRINT_LINE ? FINGERPRINT_LINE : strlen(rest);
+    for (size_t size = 3 * bytes - 1; rest.size; count++) {
+        size_t taken = rest.size < size ? rest.size : size;
+        snprintf(lines[count], FINGERPRINT_LINE + 1, "%.*s", (int)taken, rest.text);
+        taken += taken < rest.size; /* the colon */
+        rest = (struct str){rest.text + taken, rest.size - taken};
     }
+    return count;
 }
 
-/* The code, and beside it what it says: on a low terminal the lines above are gone. */
+/* Whether a code is shown, with room beside it. */
+static bool has_side(const struct welcome *welcome, char url[WELCOME_URL_SIZE_MAX])
+{
+    return welcome->qr_modules && welcome_url(welcome, url) &&
+           strlen(url) + qr_columns(welcome->qr_width) + 2 * CODE_MARGIN <= COLUMNS;
+}
+
+static void add_certificate(const struct welcome *welcome, struct buf *out)
+{
+    char lines[SIDE_LINES_MAX][FINGERPRINT_LINE + 1], url[WELCOME_URL_SIZE_MAX];
+
+    if (!welcome->https || !welcome->fingerprint)
+        return;
+    bool beside = has_side(welcome, url);
+    add_line(welcome, out, "Certificate", plain_style,
+             beside ? "browsers warn of it once; see below whether it is ours"
+                    : "browsers warn of it once; it is ours when its SHA-256 is");
+    size_t count = beside ? 0 : cut_fingerprint(welcome, 16, lines);
+    for (size_t i = 0; i < count; i++)
+        add_line(welcome, out, "", plain_style, lines[i]);
+}
+
+/* What stands beside the code: on a low terminal the lines above are gone. Returns the count of lines. */
+static size_t list_side(const struct welcome *welcome, char lines[][FINGERPRINT_LINE + 1])
+{
+    if (!welcome->https || !welcome->fingerprint)
+        return 0;
+    lines[0][0] = '\0';
+    snprintf(lines[1], FINGERPRINT_LINE + 1, "SHA-256 of its certificate:");
+    return 2 + cut_fingerprint(welcome, 8, lines + 2);
+}
+
 static void add_qr(const struct welcome *welcome, struct buf *out)
 {
+    char lines[SIDE_LINES_MAX][FINGERPRINT_LINE + 1], url[WELCOME_URL_SIZE_MAX];
     unsigned rows = qr_rows(welcome->qr_width);
-    char url[WELCOME_URL_SIZE_MAX];
+    size_t count = list_side(welcome, lines);
 
     if (!welcome->qr_modules || !welcome_url(welcome, url))
         return;
-    bool fits = strlen(url) + qr_columns(welcome->qr_width) + 2 * CODE_MARGIN <= COLUMNS;
+    bool fits = has_side(welcome, url);
+    size_t first = rows / 2 - count / 2;
     buf_add(out, STR("\n"));
-    for (unsigned row = 0; row < rows; row++) {
+    for (size_t row = 0; row < rows; row++) {
         buf_add_format(out, "%*s", CODE_MARGIN, "");
-        qr_write_row(welcome->qr_modules, welcome->qr_width, row, out);
-        if (row == rows / 2 && fits)
+        qr_write_row(welcome->qr_modules, welcome->qr_width, (unsigned)row, out);
+        if (row == first && fits)
             buf_add_format(out, "%*s%s%s\x1b[0m", CODE_MARGIN, "", url_style, url);
+        else if (row > first && row - first <= count && fits && lines[row - first - 1][0])
+            buf_add_format(out, "%*s%s", CODE_MARGIN, "", lines[row - first - 1]);
         buf_add(out, STR("\n"));
     }
 }
