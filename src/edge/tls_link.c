@@ -1,5 +1,5 @@
-/* One TLS connection: handshake, then bytes to and fro, then goodbye. */
-#include "tls_private.h"
+/* One TLS connection: handshake, then bytes to and fro (tls_pump.c), then goodbye. */
+#include "tls_link_private.h"
 
 #include "aloha/log.h"
 
@@ -12,58 +12,23 @@
 #include <utlist.h>
 
 enum {
-    RECORD_SIZE_MAX = 16 * 1024, /* plain bytes of one record (RFC 8446 section 5.1) */
-    PAIR_SIZE = 128 * 1024,      /* what waits in the kernel between a link and its reader */
-    ROUNDS_PER_TURN = 4,     /* records of one connection and direction: others want their turn */
+    PAIR_SIZE = 128 * 1024,  /* what waits in the kernel between a link and its reader */
+    DRAINS_PER_TURN = 4,     /* reads of what nobody wants: others want their turn */
     HANDSHAKES_PER_TURN = 8, /* steps of them, up to a millisecond each */
     GOODBYE_MS = 1000,       /* for the client to close as well */
-    STALL_MS = 10000,        /* nothing of what is left moves: the client is gone */
-    LEFTOVERS_MS = 30000,    /* for all that is left: it counts for nobody any more */
     LOOK_MS = 250,           /* at deadlines */
-    CONTROLS_MAX =
-        64, /* records of a client that are no data, in so long, from the end of its handshake on */
-    CONTROLS_MS = 60 * 1000,
 };
 
-/* What one side has been given and the other has no room for; malloc()ed while there is something. */
-struct waiting {
-    char *bytes;
-    size_t size, sent;
-};
+char tls_scratch[TLS_RECORD_SIZE_MAX];
 
-struct tls_link {
-    struct tls_store *store;
-    SSL *ssl;
-    uv_poll_t outer, inner; /* the accepted socket; our end of the pair */
-    int outer_fd, inner_fd;
-    int plain_end; /* the other end, as long as it is open: for tls_link_cut() */
-    enum { HANDSHAKE, OPEN, GOODBYE, GONE } state;
-    int outer_wants, inner_wants; /* events that are being waited for */
-    struct waiting up, down;      /* to the plain end; to the client */
-    bool up_ended;                /* the client says no more */
-    bool up_wants_write;          /* reading means writing first: a key update */
-    bool inner_closed;            /* the plain end says no more, and hears nothing */
-    bool left;                    /* it has closed; what it said before may still wait to be read */
-    uint64_t left_ms;             /* then */
-    bool goodbye_waits;           /* close_notify, for a socket that is full */
-    uint64_t controls_since_ms;   /* when counting of such records began */
-    unsigned controls;
-    uint64_t deadline_ms; /* 0: none, and not in `timed` */
-    unsigned handles_open;
-    struct tls_link *prev, *next;             /* links->all */
-    struct tls_link *prev_timed, *next_timed; /* links->timed */
-};
-
-static char scratch[RECORD_SIZE_MAX]; /* one thread, and nothing is kept in it */
+uint64_t tls_link_now_ms(const struct tls_link *link)
+{
+    return uv_now(link->outer.loop);
+}
 
 static struct tls_links *links_of(const struct tls_link *link)
 {
     return tls_store_links(link->store);
-}
-
-static uint64_t now_ms(const struct tls_link *link)
-{
-    return uv_now(link->outer.loop);
 }
 
 static void count(const struct tls_link *link, enum metric metric)
@@ -75,7 +40,7 @@ static void count(const struct tls_link *link, enum metric metric)
 
 static void look_at_deadlines(uv_timer_t *timer);
 
-static void set_deadline(struct tls_link *link, uint64_t after_ms)
+void tls_link_set_deadline(struct tls_link *link, uint64_t after_ms)
 {
     struct tls_links *links = links_of(link);
 
@@ -83,7 +48,7 @@ static void set_deadline(struct tls_link *link, uint64_t after_ms)
         return;
     if (!link->deadline_ms)
         DL_APPEND2(links->timed, link, prev_timed, next_timed);
-    link->deadline_ms = now_ms(link) + after_ms;
+    link->deadline_ms = tls_link_now_ms(link) + after_ms;
     if (!uv_is_active((uv_handle_t *)&links->timer))
         uv_timer_start(&links->timer, look_at_deadlines, LOOK_MS, LOOK_MS);
 }
@@ -101,12 +66,12 @@ static void clear_deadline(struct tls_link *link)
 
 /* ---- the end ---- */
 
-static void forget(struct waiting *waiting)
+void tls_link_forget(struct tls_waiting *waiting)
 {
     if (waiting->bytes)
         OPENSSL_cleanse(waiting->bytes, waiting->size);
     free(waiting->bytes);
-    *waiting = (struct waiting){0};
+    *waiting = (struct tls_waiting){0};
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -133,7 +98,7 @@ static void close_pair(struct tls_link *link)
 }
 
 /* Closes what is open; the memory goes when the loop has closed the handles. */
-static void end(struct tls_link *link)
+void tls_link_end(struct tls_link *link)
 {
     struct tls_links *links = links_of(link);
 
@@ -144,8 +109,8 @@ static void end(struct tls_link *link)
     link->state = GONE;
     clear_deadline(link);
     DL_DELETE(links->all, link);
-    forget(&link->up);
-    forget(&link->down);
+    tls_link_forget(&link->up);
+    tls_link_forget(&link->down);
     close_pair(link);
     uv_close((uv_handle_t *)&link->outer, on_handle_closed);
     close(link->outer_fd);
@@ -157,7 +122,7 @@ static void cut(struct tls_link *link)
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
     setsockopt(link->outer_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    end(link);
+    tls_link_end(link);
 }
 
 static void look_at_deadlines(uv_timer_t *timer)
@@ -175,7 +140,7 @@ static void look_at_deadlines(uv_timer_t *timer)
         if (link->state == OPEN)
             cut(link);
         else
-            end(link);
+            tls_link_end(link);
     }
 }
 
@@ -215,200 +180,6 @@ static void wait_for_more(struct tls_link *link)
     wait_for(&link->inner, &link->inner_wants, inner, on_inner);
 }
 
-/* ---- up: from the client to the plain end ---- */
-
-static bool keep(struct waiting *waiting, const char *bytes, size_t size)
-{
-    waiting->bytes = malloc(size);
-    if (!waiting->bytes)
-        return false;
-    memcpy(waiting->bytes, bytes, size);
-    waiting->size = size;
-    waiting->sent = 0;
-    return true;
-}
-
-/* As much as the pair takes; what is left once the plain end has closed goes nowhere. */
-static size_t give_up(struct tls_link *link, const char *bytes, size_t size)
-{
-    ssize_t sent =
-        link->inner_closed ? (ssize_t)size : send(link->inner_fd, bytes, size, MSG_NOSIGNAL);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS))
-        return 0;
-    return sent < 0 ? size : (size_t)sent;
-}
-
-static void end_up(struct tls_link *link)
-{
-    link->up_ended = true;
-    if (!link->up.size)
-        shutdown(link->inner_fd, SHUT_WR);
-}
-
-/* What waited has left: true. */
-static bool flush_up(struct tls_link *link)
-{
-    struct waiting *up = &link->up;
-
-    if (!up->size)
-        return true;
-    up->sent += give_up(link, up->bytes + up->sent, up->size - up->sent);
-    if (up->sent < up->size)
-        return false;
-    forget(up);
-    if (link->up_ended)
-        shutdown(link->inner_fd, SHUT_WR);
-    return true;
-}
-
-/* Key updates (RFC 8446 section 4.6.3), and wishes to negotiate again: each costs us a calculation and an answer,
- * and no limit behind this one sees them. Told of by the library, as it reads a record. */
-void tls_link_see_record(int is_ours, int version, int kind, const void *bytes, size_t size,
-                         SSL *ssl, void *ctx)
-{
-    struct tls_link *link = SSL_get_app_data(ssl);
-
-    (void)version, (void)ctx;
-    bool tells_type = kind == SSL3_RT_INNER_CONTENT_TYPE ||
-                      (kind == SSL3_RT_HEADER && SSL_version(ssl) < TLS1_3_VERSION);
-    if (is_ours || !tells_type || !size || !link || link->state != OPEN ||
-        *(const unsigned char *)bytes == SSL3_RT_APPLICATION_DATA)
-        return;
-    if (now_ms(link) - link->controls_since_ms >= CONTROLS_MS) {
-        link->controls_since_ms = now_ms(link);
-        link->controls = 0;
-    }
-    link->controls++;
-}
-
-/* Nothing could be read; ends the link when that means that it broke. */
-static void judge_read(struct tls_link *link, int result)
-{
-    switch (SSL_get_error(link->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-        break;
-    case SSL_ERROR_WANT_WRITE:
-        link->up_wants_write = true;
-        break;
-    case SSL_ERROR_ZERO_RETURN: /* close_notify, or the end of the stream */
-        end_up(link);
-        break;
-    default:
-        ERR_clear_error();
-        end(link);
-    }
-}
-
-static void pump_up(struct tls_link *link)
-{
-    link->up_wants_write = false;
-    for (int i = 0; i < ROUNDS_PER_TURN && flush_up(link) && !link->up_ended; i++) {
-        ERR_clear_error();
-        int got = SSL_read(link->ssl, scratch, sizeof scratch);
-        if (link->controls > CONTROLS_MAX) {
-            end(link);
-            return;
-        }
-        if (got <= 0) {
-            judge_read(link, got);
-            return;
-        }
-        size_t sent = give_up(link, scratch, (size_t)got);
-        if (sent < (size_t)got && !keep(&link->up, scratch + sent, (size_t)got - sent)) {
-            end(link);
-            return;
-        }
-    }
-}
-
-/* ---- down: from the plain end to the client ---- */
-
-/* Encrypts and sends. Returns how many bytes were taken: all, or 0 when the socket is full; -1 when it broke. */
-static int give_down(struct tls_link *link, const char *bytes, size_t size)
-{
-    ERR_clear_error();
-    int sent = SSL_write(link->ssl, bytes, (int)size);
-    if (sent > 0)
-        return sent;
-    int why = SSL_get_error(link->ssl, sent);
-    ERR_clear_error();
-    return why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ ? 0 : -1;
-}
-
-/* The plain end has closed, and with that whoever counted this connection: a client that reads slowly must not
- * keep its descriptors. */
-static void bound_leftovers(struct tls_link *link)
-{
-    if (!link->left)
-        link->left_ms = now_ms(link);
-    link->left = true;
-    uint64_t passed_ms = now_ms(link) - link->left_ms;
-    uint64_t rest_ms = passed_ms < LEFTOVERS_MS ? LEFTOVERS_MS - passed_ms : 0;
-    set_deadline(link, rest_ms < STALL_MS ? rest_ms : STALL_MS);
-}
-
-/* What waited has left: true. Ends the link when it broke. */
-static bool flush_down(struct tls_link *link)
-{
-    struct waiting *down = &link->down;
-
-    while (down->size) {
-        int sent = give_down(link, down->bytes + down->sent, down->size - down->sent);
-        if (sent < 0)
-            end(link);
-        if (sent <= 0)
-            return false;
-        if (link->left) /* it moves */
-            bound_leftovers(link);
-        down->sent += (size_t)sent;
-        if (down->sent == down->size)
-            forget(down);
-    }
-    return true;
-}
-
-/* The plain end has closed: everything before that has been read. */
-static void close_inner(struct tls_link *link)
-{
-    link->inner_closed = true;
-    link->plain_end = -1;
-    forget(&link->up);
-    bound_leftovers(link);
-}
-
-static void say_goodbye(struct tls_link *link);
-
-/* Takes the next bytes of the plain end; false when there are none for now. */
-static bool take_down(struct tls_link *link)
-{
-    ssize_t got = recv(link->inner_fd, scratch, sizeof scratch, 0);
-
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return false;
-    if (got <= 0) { /* the end; ECONNRESET when it left something unread */
-        close_inner(link);
-        return true;
-    }
-    int sent = give_down(link, scratch, (size_t)got);
-    if (sent < 0 || (sent < got && !keep(&link->down, scratch + sent, (size_t)(got - sent)))) {
-        end(link);
-        return false;
-    }
-    return true;
-}
-
-static void pump_down(struct tls_link *link)
-{
-    for (int i = 0; i < ROUNDS_PER_TURN && flush_down(link); i++) {
-        if (link->inner_closed) {
-            say_goodbye(link);
-            return;
-        }
-        if (!take_down(link))
-            return;
-    }
-}
-
 /* ---- goodbye ---- */
 
 /* Reads what still comes, away: unread input would turn our close into a reset that overtakes our words. */
@@ -416,12 +187,12 @@ static void drain(struct tls_link *link)
 {
     ssize_t got;
 
-    for (int i = 0; i < ROUNDS_PER_TURN; i++) {
-        got = recv(link->outer_fd, scratch, sizeof scratch, 0);
+    for (int i = 0; i < DRAINS_PER_TURN; i++) {
+        got = recv(link->outer_fd, tls_scratch, sizeof tls_scratch, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (got <= 0) {
-            end(link);
+            tls_link_end(link);
             return;
         }
     }
@@ -433,7 +204,7 @@ static void on_goodbye(uv_poll_t *poll, int status, int events)
 
     (void)events;
     if (status < 0)
-        end(link);
+        tls_link_end(link);
     else
         drain(link);
 }
@@ -445,15 +216,15 @@ static void hang_up(struct tls_link *link)
     close_pair(link);
     shutdown(link->outer_fd, SHUT_WR);
     if (link->up_ended) {
-        end(link);
+        tls_link_end(link);
         return;
     }
-    set_deadline(link, GOODBYE_MS);
+    tls_link_set_deadline(link, GOODBYE_MS);
     wait_for(&link->outer, &link->outer_wants, 0, on_outer);
     wait_for(&link->outer, &link->outer_wants, UV_READABLE, on_goodbye);
 }
 
-static void say_goodbye(struct tls_link *link)
+void tls_link_say_goodbye(struct tls_link *link)
 {
     ERR_clear_error();
     int done = SSL_shutdown(link->ssl);
@@ -470,8 +241,8 @@ static bool has_turn(struct tls_link *link)
 {
     struct tls_links *links = links_of(link);
 
-    if (links->turn_ms != now_ms(link)) {
-        links->turn_ms = now_ms(link);
+    if (links->turn_ms != tls_link_now_ms(link)) {
+        links->turn_ms = tls_link_now_ms(link);
         links->handshakes = 0;
     }
     return links->handshakes++ < HANDSHAKES_PER_TURN;
@@ -497,7 +268,7 @@ static void fail_handshake(struct tls_link *link, int why)
     if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST)
         send(link->outer_fd, speaks_https, sizeof speaks_https - 1, MSG_NOSIGNAL);
     if (why != SSL_ERROR_SSL) {
-        end(link);
+        tls_link_end(link);
         return;
     }
     count(link, METRIC_TLS_HANDSHAKE_FAILURES);
@@ -529,10 +300,10 @@ static void shake_hands(struct tls_link *link)
 /* The plain end has nothing to say before it was asked; when it closes, nobody wants the connection any more. */
 static void watch_owner(struct tls_link *link)
 {
-    if (recv(link->inner_fd, scratch, 1, MSG_PEEK) > 0)
+    if (recv(link->inner_fd, tls_scratch, 1, MSG_PEEK) > 0)
         wait_for(&link->inner, &link->inner_wants, 0, on_inner);
     else
-        end(link);
+        tls_link_end(link);
 }
 
 static void advance(struct tls_link *link)
@@ -540,9 +311,9 @@ static void advance(struct tls_link *link)
     if (link->state == HANDSHAKE)
         shake_hands(link);
     if (link->state == OPEN)
-        pump_up(link);
+        tls_pump_up(link);
     if (link->state == OPEN)
-        pump_down(link);
+        tls_pump_down(link);
     if (link->state == OPEN)
         wait_for_more(link);
 }
@@ -553,7 +324,7 @@ static void on_outer(uv_poll_t *poll, int status, int events)
 
     (void)events;
     if (status < 0)
-        end(link); /* reset */
+        tls_link_end(link); /* reset */
     else
         advance(link);
 }
@@ -566,7 +337,7 @@ static void on_inner(uv_poll_t *poll, int status, int events)
         link->inner_wants =
             0; /* it closed and left something unread; there may be words before that */
     if (link->state == OPEN && !link->left && (status < 0 || events & UV_DISCONNECT))
-        bound_leftovers(link);
+        tls_pump_bound_leftovers(link);
     if (link->state == HANDSHAKE)
         watch_owner(link);
     else
@@ -609,7 +380,7 @@ static int start(struct tls_link *link, uv_loop_t *loop, int ends[2])
     if (!start_polls(link, loop))
         return -1;
     DL_PREPEND(links_of(link)->all, link);
-    set_deadline(link, TLS_LINK_HANDSHAKE_MS);
+    tls_link_set_deadline(link, TLS_LINK_HANDSHAKE_MS);
     wait_for(&link->outer, &link->outer_wants, UV_READABLE, on_outer);
     wait_for(&link->inner, &link->inner_wants, UV_READABLE, on_inner);
     return ends[1];
@@ -666,7 +437,7 @@ void tls_links_stop(struct tls_links *links, uint64_t after_ms)
 
     DL_FOREACH (links->all, link) {
         clear_deadline(link);
-        set_deadline(link, after_ms);
+        tls_link_set_deadline(link, after_ms);
     }
     links->stopping = true;
 }
