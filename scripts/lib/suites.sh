@@ -228,14 +228,21 @@ fuzz_one() { # name
     grep -E '^Done [1-9][0-9]* runs' "$log"
 }
 
+# As many at a time as there are cores: each of them keeps one busy.
 suite_fuzz() {
-    local source name
+    local source name running=0
     build fuzz "$root/build/fuzz" all
     for source in "$root"/tests/fuzz/fuzz_*.c; do
         [[ -e $source ]] || continue
         name=$(basename "$source" .c)
-        check "$name for $fuzz_seconds s" fuzz_one "$name"
+        if ((running == cores)); then
+            wait -n
+            running=$((running - 1))
+        fi
+        check "$name for $fuzz_seconds s" fuzz_one "$name" &
+        running=$((running + 1))
     done
+    wait
 }
 
 # --- JavaScript and the running program -------------------------------------------------------------
